@@ -1,0 +1,160 @@
+"""Starts or joins Ray, the only room that calls `ray.init` and `ray.shutdown`; knows no job.
+
+Without `RAY_ADDRESS` a session starts its own local Ray (never one it finds by chance) and ends it.
+"""
+
+import hashlib
+import logging
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.errors import ConfigurationError, RetryableError
+from cluster.settings import Settings, ray_address, set_environment
+
+
+@dataclass(frozen=True)
+class RaySession:
+    """A Ray that this process is connected to.
+
+    Attributes:
+        address: GCS address, host:port.
+        dashboard_url: URL of the dashboard, empty when it has none.
+        is_own: Whether this process started it and will end it.
+        cpus: CPUs of the cluster.
+    """
+
+    address: str
+    dashboard_url: str
+    is_own: bool
+    cpus: int
+
+
+def prepare_environment() -> None:
+    """Set what Ray and Polars read at their import: no token file, no usage reports, no CPU override."""
+    set_environment(
+        {
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+            "RAY_DEDUP_LOGS": "0",
+        }
+    )
+
+
+@contextmanager
+def ray_session(settings: Settings, *, dashboard: bool = False) -> Iterator[RaySession]:
+    """Connect to Ray for the length of a block.
+
+    Args:
+        settings: Home, CPUs, object store and dashboard port of a local Ray.
+        dashboard: Whether a local Ray also starts its dashboard.
+
+    Yields:
+        The session.
+
+    Raises:
+        ConfigurationError: The home lies in Ray's own runtime folder.
+        RetryableError: The Ray that `RAY_ADDRESS` names does not answer.
+    """
+    prepare_environment()
+    import ray  # after the environment that it reads at import
+
+    joined = ray_address()
+    if joined:
+        refuse_runtime_home(settings.home)
+    context = _join(joined) if joined else _start(settings, dashboard)
+    _quiet_ray_data()
+    try:
+        dashboard_url = f"http://{context.dashboard_url}" if context.dashboard_url else ""
+        yield RaySession(
+            context.address_info["gcs_address"], dashboard_url, not joined, int(ray.cluster_resources().get("CPU", 1))
+        )
+    finally:
+        ray.shutdown()
+
+
+def refuse_runtime_home(home: Path) -> None:
+    """Refuse a home inside a folder that Ray makes for a job and throws away.
+
+    Args:
+        home: Absolute `RETAIL_HOME`.
+
+    Raises:
+        ConfigurationError: It lies in one.
+    """
+    parts = home.resolve().parts
+    if "runtime_resources" in parts or "working_dir_files" in parts:
+        raise ConfigurationError(
+            "RETAIL_HOME lies inside Ray's runtime folder, which is thrown away after the job",
+            where=str(home),
+            remedy='Pass an absolute one: --runtime-env-json \'{"env_vars": {"RETAIL_HOME": "/path/on/a/shared/disk"}}\'.',
+        )
+
+
+def temp_folder(home: Path) -> Path:
+    """Give the folder of a home's local Ray: short, since Unix socket names end at 107 characters."""
+    digest = hashlib.sha256(str(home).encode()).hexdigest()[:8]
+    return Path(tempfile.gettempdir()) / f"retail-{os.getuid()}-{digest}"
+
+
+def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
+    """Give `preferred` when nothing listens on it, else a free port."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ConfigurationError("No port is free", where=host)
+
+
+def _start(settings: Settings, dashboard: bool):  # type: ignore[no-untyped-def]
+    import ray
+
+    return ray.init(
+        address="local",
+        num_cpus=settings.num_cpus,
+        object_store_memory=settings.object_store_mb * 1_000_000,
+        include_dashboard=dashboard,
+        dashboard_host="127.0.0.1",
+        dashboard_port=free_port(settings.dashboard_port) if dashboard else None,
+        _temp_dir=str(temp_folder(settings.home)),
+        _node_ip_address="127.0.0.1",
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+
+
+def _join(address: str):  # type: ignore[no-untyped-def]
+    import ray
+
+    try:
+        return ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        raise RetryableError(
+            "Ray does not answer",
+            where=address,
+            why=str(error),
+            remedy="Start it, or unset RAY_ADDRESS for a local one.",
+        ) from error
+
+
+def _quiet_ray_data() -> None:
+    from ray.data import DataContext
+
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+
+
+def python_environment() -> dict[str, str]:
+    """Give the variables a child Python needs to find what this one finds."""
+    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -1,0 +1,1 @@
+"""Data: bronze → silver → gold → publish. It knows nothing of HTTP or the command line."""

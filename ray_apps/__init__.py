@@ -1,0 +1,1 @@
+"""Jobs and the `retail` command: arguments, settings, session, then the steps."""

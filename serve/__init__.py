@@ -1,0 +1,1 @@
+"""HTTP: the gateway. It imports no pipeline."""
