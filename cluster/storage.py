@@ -101,6 +101,12 @@ class Storage:
         if filesystem.get_file_info(path).type is not pafs.FileType.NotFound:
             filesystem.delete_dir(path)
 
+    def remove_file(self, uri: str) -> None:
+        """Delete a file; a missing one is fine."""
+        filesystem, path = self.open(uri)
+        if filesystem.get_file_info(path).type is not pafs.FileType.NotFound:
+            filesystem.delete_file(path)
+
     def list_folders(self, uri: str) -> list[str]:
         """Name the folders directly below a folder; none when it is missing."""
         filesystem, path = self.open(uri)

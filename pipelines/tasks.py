@@ -4,6 +4,7 @@ A task gets one small item (a byte range, a few file names), reads and writes it
 small row. It may run twice, on any node, without the driver's memory, environment or folder.
 """
 
+import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,13 +30,13 @@ def run_tasks(task: Callable[[Any], Row], items: Sequence[Any], what: str, repor
     if not items:
         return []
     report(what, 0, len(items))
-    numbered = [{"number": number, "item": item} for number, item in enumerate(items)]
+    numbered = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
     rows: list[Row] = []
     dataset = ray.data.from_items(numbered, override_num_blocks=len(numbered)).map(_run_one, fn_args=(task,))
     for row in dataset.iter_rows():
         rows.append(row)
         report(what, len(rows), len(items))
-    return [row["row"] | {"node_id": row["node_id"]} for row in sorted(rows, key=lambda row: row["number"])]
+    return [pickle.loads(row["row"]) | {"node_id": row["node_id"]} for row in sorted(rows, key=_number)]
 
 
 def nodes_of(rows: Sequence[Row]) -> dict[str, int]:
@@ -46,8 +47,12 @@ def nodes_of(rows: Sequence[Row]) -> dict[str, int]:
     return counts
 
 
+def _number(row: Row) -> int:
+    return int(row["number"])
+
+
 def _run_one(numbered: Row, task: Callable[[Any], Row]) -> Row:
     import ray
 
-    row = task(numbered["item"])
-    return {"number": numbered["number"], "row": row, "node_id": ray.get_runtime_context().get_node_id()}
+    row = task(pickle.loads(numbered["item"]))
+    return {"number": numbered["number"], "row": pickle.dumps(row), "node_id": ray.get_runtime_context().get_node_id()}

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Boolean
 from sqlmodel import Field, SQLModel
 
-from warehouse_sql.tables.types import AMOUNT, COUNT, DAY, INSTANT, LOCAL_TIME, PRICE, SCORE, TEXT, TEXTS
+from warehouse_sql.tables.types import AMOUNT, ANY_AMOUNT, COUNT, DAY, INSTANT, LOCAL_TIME, PRICE, SCORE, TEXT, TEXTS
 from warehouse_sql.tables.types import UUID as UUID_TYPE
 
 TRANSACTIONS = "silver.retail_transactions"
@@ -49,7 +49,7 @@ class RejectedLine(SQLModel):
     line_id: UUID = Field(sa_type=UUID_TYPE)
     rule_ids: list[str] = Field(sa_type=TEXTS, description="Sorted ids of the errors.")
     amount: Decimal | None = Field(
-        None, sa_type=AMOUNT, description="Money; None where price or quantity do not parse."
+        None, sa_type=ANY_AMOUNT, description="Money; None where price or quantity do not parse."
     )
     invoice_no: str | None = Field(None, sa_type=TEXT, description="Cells as received.")
     stock_code: str | None = Field(None, sa_type=TEXT)
@@ -73,7 +73,7 @@ class MergedLine(SQLModel):
 
     line_id: UUID = Field(sa_type=UUID_TYPE)
     invoice_no: str = Field(sa_type=TEXT)
-    amount: Decimal | None = Field(None, sa_type=AMOUNT)
+    amount: Decimal | None = Field(None, sa_type=ANY_AMOUNT)
     source_row_id: str = Field(sa_type=TEXT, description="The delivered line.")
     file_name: str = Field(sa_type=TEXT)
     row_number: int = Field(sa_type=COUNT)

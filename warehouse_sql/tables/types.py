@@ -6,6 +6,8 @@ PRICE = Numeric(12, 4)
 """Money per unit; real prices have three decimals, so two would lose pennies."""
 AMOUNT = Numeric(14, 4)
 """Money of a line."""
+ANY_AMOUNT = Numeric(38, 4)
+"""Money of a line that was refused, possibly because it is out of range."""
 TOTAL = Numeric(20, 4)
 """Money summed over many lines."""
 SCORE = Numeric(3, 2)

@@ -1,0 +1,224 @@
+"""Reads the cells of sales lines as typed values; judges nothing and knows no file.
+
+Each column is read once per distinct cell and spread back, which is what makes exact Decimal parsing affordable.
+"""
+
+import re
+from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+
+import polars as pl
+
+from cluster.settings import DateOrder
+from pipelines.countries import country_lookup
+from pipelines.identity import IDENTITY_VERSION, RAW, TYPED, TYPED_FIELDS, field_of, hash_fields
+from warehouse_sql.tables.bronze import SOURCE_COLUMNS
+from warehouse_sql.tables.gold import GUEST_ID
+
+UNKNOWN_COUNTRY = "Unspecified"
+MONEY = pl.Decimal(38, 4)
+FOUR_PLACES = Decimal("0.0001")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+LARGEST_MONEY = Decimal(10) ** 14
+"""Numbers from here on are not read: their product with a quantity could leave 38 digits."""
+QUANTITY = r"^[+-]?\d{1,15}(\.0*)?$"
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
+
+ISO_TIME = r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?)?$"
+SLASH_TIME = r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?$"
+
+Read = Callable[[pl.Series], pl.DataFrame]
+
+
+def typed_lines(cells: pl.DataFrame, date_order: DateOrder) -> pl.DataFrame:
+    """Read the cells of sales lines.
+
+    Args:
+        cells: Text columns `SOURCE_COLUMNS` (an absent one counts as null), one row per line.
+        date_order: How 12/1/2010 is read.
+
+    Returns:
+        One row per line, same order: invoice_no, stock_code, description (text; empty invoice and code are null),
+        quantity (Int64), invoice_ts (Datetime), unit_price, discount_amount, amount (Decimal(38, 4)), customer_id (null
+        for guests), country; Booleans code_changed, price_rounded, discount_unread, country_known, parses, and
+        is_slash_date, only_day_first and only_month_first (the date fits that order alone); line_hash (16 bytes).
+    """
+    columns = {name: cells[name] if name in cells.columns else _nulls(name, cells.height) for name in SOURCE_COLUMNS}
+    reads: dict[str, Read] = {
+        "invoice_no": lambda distinct: _named(invoice_no=_upper(distinct)),
+        "stock_code": _read_codes,
+        "description": lambda distinct: _named(description=_null_if_empty(_single_blanks(distinct))),
+        "quantity": _read_quantities,
+        "invoice_date": lambda distinct: _read_times(distinct, date_order),
+        "unit_price": lambda distinct: _read_money(distinct, "unit_price", "price_rounded"),
+        "customer_id": _read_customers,
+        "country": _read_countries,
+        "discount_amount": _read_discounts,
+    }
+    parts = [spread(columns[name], _with_fields(read)) for name, read in reads.items()]
+    lines = pl.concat(parts, how="horizontal").with_columns(
+        amount=pl.col("quantity").cast(pl.Decimal(38, 0)) * pl.col("unit_price"),
+        parses=pl.all_horizontal(
+            pl.col("invoice_no", "stock_code", "quantity", "invoice_ts", "unit_price").is_not_null()
+        ),
+    )
+    return lines.with_columns(line_hash=_line_hashes(lines, columns)).drop(f"field_{name}" for name in TYPED_FIELDS)
+
+
+def spread(column: pl.Series, read: Read) -> pl.DataFrame:
+    """Read each distinct value of a column once.
+
+    Args:
+        column: Any text column.
+        read: Distinct values → a frame with one row each.
+
+    Returns:
+        One row per value of `column`, same order; nulls give rows of nulls.
+    """
+    encoded = column.to_arrow(compat_level=pl.CompatLevel.oldest()).dictionary_encode()
+    codes = pl.Series(encoded.indices, dtype=pl.UInt32)
+    distinct = pl.Series("distinct", encoded.dictionary, dtype=pl.String)
+    return read(distinct).select(pl.all().gather(codes))
+
+
+def _with_fields(read: Read) -> Read:
+    """Add `field_<name>`, the hash field of each business value, while values are still distinct."""
+
+    def read_with_fields(distinct: pl.Series) -> pl.DataFrame:
+        frame = read(distinct)
+        hashed = frame["country_identity"].alias("country") if "country_identity" in frame.columns else None
+        frame = frame.drop("country_identity", strict=False)
+        fields = [
+            field_of(hashed if hashed is not None and name == "country" else frame[name]).alias(f"field_{name}")
+            for name in TYPED_FIELDS
+            if name in frame.columns
+        ]
+        return frame.with_columns(fields)
+
+    return read_with_fields
+
+
+def _line_hashes(lines: pl.DataFrame, columns: dict[str, pl.Series]) -> pl.Series:
+    """Hash the typed values; of a line that does not parse, its trimmed cells."""
+    typed = [lines[f"field_{name}"].fill_null("~") for name in TYPED_FIELDS]
+    hashes = hash_fields(typed, IDENTITY_VERSION + TYPED)
+    unread = (~lines["parses"]).arg_true()
+    if len(unread) == 0:
+        return hashes
+    raw = [field_of(column.gather(unread).str.strip_chars()) for column in columns.values()]
+    return hashes.scatter(unread, hash_fields(raw, IDENTITY_VERSION + RAW))
+
+
+def _named(**columns: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame([column.alias(name) for name, column in columns.items()])
+
+
+def _nulls(name: str, length: int) -> pl.Series:
+    return pl.Series(name, [None], dtype=pl.String).new_from_index(0, length)
+
+
+def _null_if_empty(text: pl.Series) -> pl.Series:
+    return text.set(text == "", None)
+
+
+def _single_blanks(text: pl.Series) -> pl.Series:
+    return text.str.replace_all(r"\s+", " ").str.strip_chars()
+
+
+def _upper(text: pl.Series) -> pl.Series:
+    return _null_if_empty(text.str.strip_chars().str.to_uppercase())
+
+
+def _read_codes(distinct: pl.Series) -> pl.DataFrame:
+    code = _null_if_empty(_single_blanks(distinct).str.to_uppercase())
+    return _named(stock_code=code, code_changed=(code != distinct).fill_null(value=False))
+
+
+def _read_quantities(distinct: pl.Series) -> pl.DataFrame:
+    text = distinct.str.strip_chars()
+    whole = text.set(~text.str.contains(QUANTITY), None).str.extract(r"^\+?(-?\d+)")
+    return _named(quantity=whole.cast(pl.Int64))
+
+
+def _read_customers(distinct: pl.Series) -> pl.DataFrame:
+    customer = distinct.str.strip_chars().str.replace(r"^(\d+)\.0+$", "$1")
+    return _named(customer_id=customer.set((customer == "") | (customer.str.to_uppercase() == GUEST_ID), None))
+
+
+def _read_countries(distinct: pl.Series) -> pl.DataFrame:
+    name = _single_blanks(distinct)
+    lookup = country_lookup()
+    known = name.str.to_lowercase().replace_strict(
+        lookup["spelling"], lookup["country"], default=None, return_dtype=pl.String
+    )
+    return _named(
+        country=known.fill_null(UNKNOWN_COUNTRY),
+        country_known=known.is_not_null(),
+        country_identity=known.zip_with(known.is_not_null(), name.str.to_uppercase()),
+    )
+
+
+def _read_money(distinct: pl.Series, value_name: str, rounded_name: str) -> pl.DataFrame:
+    read = [read_money(text) for text in distinct.to_list()]
+    values = pl.Series(value_name, [value for value, _ in read], dtype=MONEY)
+    return _named(**{value_name: values, rounded_name: pl.Series([rounded for _, rounded in read], dtype=pl.Boolean)})
+
+
+def _read_discounts(distinct: pl.Series) -> pl.DataFrame:
+    frame = _read_money(distinct, "discount_amount", "rounded").drop("rounded")
+    beyond = frame["discount_amount"].abs() >= Decimal(10) ** 10
+    discount = frame["discount_amount"].set(beyond.fill_null(value=False), None)
+    unread = discount.is_null() & (distinct.str.strip_chars() != "")
+    return _named(discount_amount=discount, discount_unread=unread)
+
+
+def read_money(text: str) -> tuple[Decimal | None, bool]:
+    """Read a price or amount exactly.
+
+    Args:
+        text: A cell.
+
+    Returns:
+        The number rounded half to even to 4 decimals, None where the cell is no number; and whether digits were lost.
+    """
+    text = text.strip()
+    if not NUMBER.fullmatch(text):
+        return None, False
+    try:
+        exact = Decimal(text)
+        rounded = exact.quantize(FOUR_PLACES, ROUND_HALF_EVEN)
+    except InvalidOperation:
+        return None, False
+    return (rounded, rounded != exact) if abs(rounded) < LARGEST_MONEY else (None, False)
+
+
+def _read_times(distinct: pl.Series, date_order: DateOrder) -> pl.DataFrame:
+    text = distinct.str.strip_chars().to_frame("text")
+    parts = text.select(
+        iso=pl.col("text").str.extract_groups(ISO_TIME), slash=pl.col("text").str.extract_groups(SLASH_TIME)
+    )
+    first, second = (parts["slash"].struct.field(name).cast(pl.Int32) for name in ("1", "2"))
+    only_day_first = ((first > 12) & (first <= 31) & (second <= 12)).fill_null(value=False)
+    only_month_first = ((second > 12) & (second <= 31) & (first <= 12)).fill_null(value=False)
+    day, month = ("1", "2") if date_order == "day_first" else ("2", "1")
+    iso, slash = pl.col("iso").struct, pl.col("slash").struct
+    stamp = parts.select(
+        pl.coalesce(
+            _stamp(iso.field("1"), iso.field("2"), iso.field("3"), iso),
+            _stamp(slash.field("3"), slash.field(month), slash.field(day), slash),
+        )
+    ).to_series()
+    plausible = stamp.dt.year().is_between(EARLIEST_YEAR, LATEST_YEAR)
+    return _named(
+        invoice_ts=stamp.set(~plausible, None),
+        only_day_first=only_day_first,
+        only_month_first=only_month_first,
+        is_slash_date=first.is_not_null(),
+    )
+
+
+def _stamp(year: pl.Expr, month: pl.Expr, day: pl.Expr, groups: "pl.expr.struct.ExprStructNameSpace") -> pl.Expr:
+    """Put a time together; a day or hour that does not exist gives null, a missing time midnight."""
+    clock = [groups.field(name).fill_null("0") for name in ("4", "5", "6")]
+    text = pl.concat_str(year, month, day, *clock, separator=" ")
+    return text.str.to_datetime("%Y %m %d %H %M %S", time_unit="us", strict=False)
