@@ -93,7 +93,8 @@ def refuse_runtime_home(home: Path) -> None:
         raise ConfigurationError(
             "RETAIL_HOME lies inside Ray's runtime folder, which is thrown away after the job",
             where=str(home),
-            remedy='Pass an absolute one: --runtime-env-json \'{"env_vars": {"RETAIL_HOME": "/path/on/a/shared/disk"}}\'.',
+            remedy="Pass an absolute one on a shared disk in the job's runtime environment: "
+            '--runtime-env-json \'{"env_vars": {"RETAIL_HOME": "/absolute/path"}}\'.',
         )
 
 

@@ -135,7 +135,8 @@ def read_part(storage: Storage, settings: Settings, item: PartItem) -> Row:
     cells = READERS[suffix_of(file.uri) or ""].read(storage, item.part, len(file.columns))
     lines = _bronze_lines(file, cells.frame)
     name = f"{file.sha256[:ROW_ID_DIGITS]}-{item.number:05}"
-    facts: dict[str, Any] = refine_part(storage, settings, name, lines, file.date_order, item.buckets, file.batch_id)
+    target = RefineTarget(name, item.buckets, file.batch_id)
+    facts: dict[str, Any] = refine_part(storage, settings, lines, file.date_order, target)
     facts |= {"file_sha256": file.sha256, "dead_letters": len(cells.dead)}
     if lines.height:
         partition = {"batch_id": file.batch_id}
@@ -161,48 +162,54 @@ def refine_bronze_file(storage: Storage, settings: Settings, item: dict[str, Any
     lines = read_files(storage, [item["uri"]]).with_columns(batch_id=pl.lit(item["batch_id"]))
     sha256 = lines["file_sha256"][0]
     name = item["uri"].rpartition("/")[2].removesuffix(".parquet")
-    order = item["date_orders"][sha256]
-    facts = refine_part(storage, settings, name, lines, order, item["buckets"], item["run_id"])
+    target = RefineTarget(name, item["buckets"], item["run_id"])
+    facts = refine_part(storage, settings, lines, item["date_orders"][sha256], target)
     return {"part": facts | {"file_sha256": sha256}}
 
 
+@dataclass(frozen=True)
+class RefineTarget:
+    """Where refined lines go: the part's name, the buckets of its keys (0 keeps nothing), the run whose scratch it is."""
+
+    name: str
+    buckets: int
+    run_id: str
+
+
 def refine_part(
-    storage: Storage, settings: Settings, name: str, lines: pl.DataFrame, order: DateOrder, buckets: int, run_id: str
+    storage: Storage, settings: Settings, lines: pl.DataFrame, order: DateOrder, target: RefineTarget
 ) -> dict[str, Any]:
     """Refine bronze lines of one file, batch by batch, and keep them in scratch for silver.
 
     Args:
         storage: The lake.
         settings: Zone and rows per batch.
-        name: Name of the part.
         lines: Columns of bronze.sales_lines.
         order: The file's date order.
-        buckets: Buckets of the keys; 0 keeps nothing.
-        run_id: The run whose scratch it is.
+        target: Where the refined lines go.
 
     Returns:
         Fields of `RefinedPart`.
     """
-    batches = [
-        refine_batch(batch, order, settings.time_zone) for batch in (lines.iter_slices(settings.batch_rows) or [lines])
-    ]
+    slices = lines.iter_slices(settings.batch_rows)
+    batches = [refine_batch(batch, order, settings.time_zone) for batch in slices]
     accepted = pl.concat([batch.accepted for batch in batches]) if batches else pl.DataFrame()
     rejected = pl.concat([batch.rejected for batch in batches]) if batches else pl.DataFrame()
     facts: dict[str, Any] = {
-        "name": name,
+        "name": target.name,
         "lines": lines.height,
         "amount": _amount(accepted, "total_amount") + _amount(rejected, "amount"),
         "only_day_first": sum(batch.only_day_first for batch in batches),
         "only_month_first": sum(batch.only_month_first for batch in batches),
         "slash_dates": sum(batch.slash_dates for batch in batches),
     }
-    if buckets and batches:
-        folder = f"{storage.scratch_uri(run_id)}/{name}"
+    if target.buckets and batches:
+        folder = f"{storage.scratch_uri(target.run_id)}/{target.name}"
         uris = [write_scratch(storage, f"{folder}/accepted.arrow", accepted)]
         uris.append(write_scratch(storage, f"{folder}/rejected.arrow", rejected))
-        keys = line_keys(accepted, rejected, buckets)
-        for bucket in range(buckets):
-            own = keys.filter(pl.col("bucket") == bucket) if buckets > 1 else keys
+        keys = line_keys(accepted, rejected, target.buckets)
+        for bucket in range(target.buckets):
+            own = keys.filter(pl.col("bucket") == bucket)
             uris.append(write_scratch(storage, f"{folder}/keys-{bucket}.arrow", own.drop("bucket")))
         facts |= {"scratch": tuple(uris), "months": tuple(sorted(accepted[MONTH].unique()))}
     return facts

@@ -1,4 +1,4 @@
-"""The identity of a sales line and the encoding under it, byte by byte as docs/identity.md says; knows no file, no table.
+"""The identity of a sales line and the encoding under it, byte by byte as docs/identity.md says; knows no file.
 
 Every engine that is to agree with this one reproduces these bytes.
 """

@@ -1,4 +1,4 @@
-"""Bronze lines to judged lines, as pure functions on one batch; knows no file, no Ray and no table that is there already.
+"""Bronze lines to judged lines, as pure functions on one batch; knows no file, no Ray and no line that is there.
 
 Ray Data, a stream's micro-batch and a unit test run this very code.
 """

@@ -64,7 +64,7 @@ def _read_aliases(path: Path | None) -> dict[str, list[str]]:
     if path is None:
         return {}
     try:
-        columns = tomllib.loads(path.read_text()).get("columns", {})
+        columns: dict[str, list[str]] = tomllib.loads(path.read_text()).get("columns", {})
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(
             "The file of column aliases cannot be read", where=str(path), why=str(error),
@@ -137,4 +137,5 @@ def _how_to_name(missing: Sequence[str], header: Sequence[str]) -> str:
     near = get_close_matches(fold(missing[0]), folded, n=1)
     hint = f" If {folded[near[0]]!r} is {missing[0]}, add:" if near else " For instance:"
     example = folded[near[0]] if near else "NAME IN THE FILE"
-    return f'Rename the columns, or name them in the file RETAIL_COLUMN_ALIASES.{hint} [columns] {missing[0]} = ["{example}"]'
+    naming = f'[columns] {missing[0]} = ["{example}"]'
+    return f"Rename the columns, or name them in the file RETAIL_COLUMN_ALIASES.{hint} {naming}"

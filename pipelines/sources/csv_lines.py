@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pipelines.sources.reader import DeadLine
 
 LONGEST_RECORD_LINES = 1_000
-"""A record that spans more lines has an unclosed quote: its first line is a dead letter, the next ones are read again."""
+"""A record of more lines has an unclosed quote: its first line is a dead letter, the next ones are read again."""
 
 csv.field_size_limit(2**31 - 1)
 

@@ -57,7 +57,7 @@ def _local(named: str) -> tuple[list[str], str]:
     if path.is_dir():
         inside = (file for file in sorted(path.rglob("*")) if file.is_file())
         return [str(file) for file in inside if not _is_hidden(file, path)], "The folder has no files"
-    matches = sorted(glob.glob(str(path), recursive=True))
+    matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     if glob.has_magic(named):
         return [match for match in matches if Path(match).is_file()], "The pattern matches no file"
     return [], "There is no such file or folder"
