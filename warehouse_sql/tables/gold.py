@@ -102,6 +102,7 @@ class FactSale(SQLModel, table=True):
     __tablename__ = "fact_sales"
     __table_args__ = (
         PrimaryKeyConstraint("sale_key", "invoice_date", name="pk_fact_sales"),
+        Index("ix_fact_sales_invoice_date", "invoice_date", "sale_key"),
         Index("ix_fact_sales_customer_date", "customer_key", "date_key"),
         Index("ix_fact_sales_product_country", "product_key", "country"),
         Index("ix_fact_sales_returns", "date_key", postgresql_where=text("is_return")),
