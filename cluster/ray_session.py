@@ -35,16 +35,14 @@ class RaySession:
     cpus: int
 
 
-def prepare_environment() -> None:
-    """Set what Ray and Polars read at their import: no token file, no usage reports, no CPU override."""
-    set_environment(
-        {
-            "RAY_AUTH_MODE": "disabled",
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-            "RAY_DEDUP_LOGS": "0",
-        }
-    )
+LOCAL_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+"""For a Ray of our own: no token file, and every port on the loopback address (Ray's switch for desktops; without it
+GCS, raylet and workers listen on all interfaces)."""
+COMMON_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+"""No usage reports, and tasks see all devices."""
 
 
 @contextmanager
@@ -62,10 +60,10 @@ def ray_session(settings: Settings, *, dashboard: bool = False) -> Iterator[RayS
         ConfigurationError: The home lies in Ray's own runtime folder.
         RetryableError: The Ray that `RAY_ADDRESS` names does not answer.
     """
-    prepare_environment()
+    joined = ray_address()
+    set_environment(COMMON_ENVIRONMENT if joined else COMMON_ENVIRONMENT | LOCAL_ENVIRONMENT)
     import ray  # after the environment that it reads at import
 
-    joined = ray_address()
     if joined:
         refuse_runtime_home(settings.home)
     context = _join(joined) if joined else _start(settings, dashboard)
@@ -127,7 +125,6 @@ def _start(settings: Settings, dashboard: bool):  # type: ignore[no-untyped-def]
         dashboard_host="127.0.0.1",
         dashboard_port=free_port(settings.dashboard_port) if dashboard else None,
         _temp_dir=str(temp_folder(settings.home)),
-        _node_ip_address="127.0.0.1",
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
