@@ -99,4 +99,13 @@ def _read_regular(data: bytes, names: list[str]) -> pl.DataFrame | None:
         )
     except pa.ArrowInvalid:
         return None
-    return None if ragged or table.num_rows != lines else pl.DataFrame(pl.from_arrow(table))
+    if ragged or table.num_rows != lines:
+        return None
+    frame = pl.DataFrame(pl.from_arrow(table))
+    return frame if _ends_alike(frame, data) else None
+
+
+def _ends_alike(frame: pl.DataFrame, data: bytes) -> bool:
+    """Whether the last line reads the same alone: Arrow closes a quote that the end of the data leaves open."""
+    last_line = data[data.rfind(b"\n", 0, len(data) - 1) + 1 :].decode()
+    return split_lines(last_line, frame.width, 0)[0] == [list(frame.row(-1))]
