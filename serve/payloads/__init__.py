@@ -1,0 +1,1 @@
+"""The shapes of the answers, one module per resource; they know no route and no statement."""
