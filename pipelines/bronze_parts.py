@@ -169,7 +169,7 @@ def refine_bronze_file(storage: Storage, settings: Settings, item: dict[str, Any
 
 @dataclass(frozen=True)
 class RefineTarget:
-    """Where refined lines go: the part's name, the buckets of its keys (0 keeps nothing), the run whose scratch it is."""
+    """Where refined lines go: name of the part, buckets of its keys (0 keeps nothing), run whose scratch it is."""
 
     name: str
     buckets: int

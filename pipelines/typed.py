@@ -11,7 +11,7 @@ import polars as pl
 
 from cluster.settings import DateOrder
 from pipelines.countries import country_lookup
-from pipelines.identity import IDENTITY_VERSION, RAW, TYPED, TYPED_FIELDS, field_of, hash_fields
+from pipelines.identity import IDENTITY_VERSION, NULL, RAW, TYPED, TYPED_FIELDS, field_of, hash_fields
 from warehouse_sql.tables.bronze import SOURCE_COLUMNS
 from warehouse_sql.tables.gold import GUEST_ID
 
@@ -26,6 +26,9 @@ EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
 
 ISO_TIME = r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?)?$"
 SLASH_TIME = r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?$"
+
+SOURCE_OF = {"invoice_ts": "invoice_date"}
+"""Typed value → source column, where the names differ."""
 
 Read = Callable[[pl.Series], pl.DataFrame]
 
@@ -99,14 +102,18 @@ def _with_fields(read: Read) -> Read:
 
 
 def _line_hashes(lines: pl.DataFrame, columns: dict[str, pl.Series]) -> pl.Series:
-    """Hash the typed values; of a line that does not parse, its trimmed cells."""
-    typed = [lines[f"field_{name}"].fill_null("~") for name in TYPED_FIELDS]
+    """Hash the typed values; in a line that does not parse, the trimmed cell stands for each value that is missing."""
+    typed = [lines[f"field_{name}"].fill_null(NULL) for name in TYPED_FIELDS]
     hashes = hash_fields(typed, IDENTITY_VERSION + TYPED)
     unread = (~lines["parses"]).arg_true()
     if len(unread) == 0:
         return hashes
-    raw = [field_of(column.gather(unread).str.strip_chars()) for column in columns.values()]
-    return hashes.scatter(unread, hash_fields(raw, IDENTITY_VERSION + RAW))
+    mixed = []
+    for name, values in zip(TYPED_FIELDS, typed, strict=True):
+        cells = field_of(columns[SOURCE_OF.get(name, name)].gather(unread).str.strip_chars())
+        read = values.gather(unread)
+        mixed.append(read.zip_with(read != NULL, cells))
+    return hashes.scatter(unread, hash_fields(mixed, IDENTITY_VERSION + RAW))
 
 
 def _named(**columns: pl.Series) -> pl.DataFrame:

@@ -1,0 +1,81 @@
+"""A lake of a test: runs the lake's steps as a run does, each call a run of its own."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cluster.lakehouse import Lakehouse, LakeWriter
+from cluster.lease import Lease
+from cluster.settings import Settings, load_settings
+from cluster.storage import Storage
+from pipelines import bronze, gold, silver
+from pipelines.content_hash import HASHED, content_hash
+from pipelines.scratch import remove_dead_scratch
+from pipelines.steps import StepContext, StepResult
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+numbers = itertools.count(1)
+
+
+@dataclass
+class Platform:
+    """Bronze, silver and gold below one home."""
+
+    home: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def run(
+        self, *inputs: Path, carry: bool = True, steps: Sequence[str] = ("bronze", "silver", "gold")
+    ) -> list[StepResult]:
+        """Run steps in order; give their results."""
+        settings = self.read_settings()
+        storage = Storage.of(settings)
+        with Lease.take(storage, f"run-{next(numbers):04}", 600) as lease:
+            context = StepContext(settings, LakeWriter(storage, lease))
+            results, carried = [], None
+            for step in steps:
+                if step == "bronze":
+                    result, carried = bronze.ingest(context, [str(path) for path in inputs], carry=carry)
+                elif step == "silver":
+                    result = silver.refine(context, carried)
+                else:
+                    result = gold.build(context)
+                results.append(result)
+            remove_dead_scratch(storage, "")
+        return results
+
+    def read_settings(self) -> Settings:
+        return load_settings(home=self.home, **self.settings)
+
+    @property
+    def lake(self) -> Lakehouse:
+        return Lakehouse(Storage.of(self.read_settings()))
+
+    def hashes(self) -> dict[str, str]:
+        """Hash the newest version of every table there is."""
+        versions = {table: self.lake.version(table) for table in HASHED}
+        return {table: content_hash(self.lake, table, v) for table, v in versions.items() if v is not None}
+
+    def versions(self) -> dict[str, int | None]:
+        return {table: self.lake.version(table) for table in HASHED}
+
+    def table(self, name: str) -> pl.DataFrame:
+        return self.lake.scan(name).collect()
+
+
+def line(
+    invoice: str = "536365", code: str = "85123A", text: str = "HEART", quantity: str = "6",
+    at: str = "2010-12-01 08:26:00", price: str = "2.55", customer: str = "17850", country: str = "United Kingdom",
+) -> str:  # fmt: skip
+    """Give one CSV line; the defaults are a good one."""
+    return ",".join((invoice, code, text, quantity, at, price, customer, country))
+
+
+def write(path: Path, lines: Sequence[str], header: str = HEADER) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
