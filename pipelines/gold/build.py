@@ -160,7 +160,9 @@ def _dimensions(context: StepContext, plan: Plan) -> tuple[dict[str, int], froze
 
 def _same_rows(lake: LakeWriter, table: str, version: int, frame: pl.DataFrame) -> bool:
     stands = lake.scan(table, version).select(frame.columns).collect()
-    return stands.height == frame.height and stands.join(frame, on=frame.columns[0], how="anti").height == 0
+    return (
+        stands.height == frame.height and stands.join(frame, on=frame.columns, how="anti", nulls_equal=True).is_empty()
+    )
 
 
 def _observe(context: StepContext, plan: Plan) -> list[Row]:

@@ -1,0 +1,99 @@
+"""One lake written by two Ray nodes, in working folders of their own, in a private namespace."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.settings import load_settings
+from pipelines.sample import generate_sample
+from tests.flow.shop_lake import Platform
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parents[1]
+LINES = 60_000
+
+
+def can_unshare() -> bool:
+    return shutil.which("unshare") is not None and shutil.which("ip") is not None
+
+
+pytestmark = pytest.mark.skipif(
+    not can_unshare(), reason="needs unshare and ip (util-linux, iproute2) for a private namespace"
+)
+
+
+def namespace() -> list[str]:
+    """Give the command that runs another one in namespaces of its own; all its processes end with it."""
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", *user, "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+
+def on_two_nodes(place: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    place.mkdir()
+    done = subprocess.run(
+        [*namespace(), sys.executable, str(HERE / "two_nodes.py"), str(place), *command],
+        cwd=PROJECT, env=os.environ | {"RETAIL_RANGE_BYTES": "600000"} | environment,
+        capture_output=True, text=True, timeout=540,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return done
+
+
+def last_json(text: str) -> dict[str, Any]:
+    return json.loads(next(line for line in reversed(text.splitlines()) if line.startswith("{")))  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("sample")
+    generate_sample(LINES, 5, out, spread=lambda task, items, *_: [task(item) for item in items])
+    return out / "data"
+
+
+@pytest.fixture(scope="module")
+def killed_run(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Refresh on two nodes; a worker that writes silver is killed in the middle."""
+    place = tmp_path_factory.mktemp("nodes") / "p"
+    home = place.parent / "home"
+    done = on_two_nodes(place, sys.executable, str(HERE / "refresh.py"), str(home), "--kill", "silver", str(sample))
+    return last_json(done.stdout)
+
+
+@pytest.mark.parametrize("kind", ["bronze", "silver", "facts"])
+def test_both_nodes_take_part(killed_run: dict[str, Any], kind: str) -> None:
+    assert len(killed_run["nodes"][kind]) == 2, killed_run["nodes"]
+
+
+def test_a_killed_worker_changes_nothing(
+    killed_run: dict[str, Any], sample: Path, tmp_path: Path, ray_local: object
+) -> None:
+    assert killed_run["killed"], "no worker was killed"
+    alone = Platform(tmp_path / "alone")
+    alone.run(sample)
+    assert killed_run["hashes"] == alone.hashes()
+
+
+def test_a_submitted_job_does_the_same(sample: Path, tmp_path: Path) -> None:
+    """`ray job submit` from the project's folder, home and inputs absolute; a relative home is refused with the remedy."""
+    script = tmp_path / "submit.sh"
+    home = tmp_path / "home"
+    submit = 'ray job submit --address "$RETAIL_TEST_DASHBOARD" --working-dir .'
+    job = f"python -m ray_apps.daily_refresh --input {sample} --json"
+    script.write_text(
+        f"""set -u
+{submit} -- {job}; echo "without a home: exit $?"
+{submit} --runtime-env-json '{{"env_vars": {{"RETAIL_HOME": "{home}"}}}}' -- {job}; echo "with a home: exit $?"
+"""
+    )
+    done = on_two_nodes(tmp_path / "p", "bash", str(script))
+    refused, _, accepted = done.stdout.partition("without a home: exit 1")
+    assert "RETAIL_HOME" in refused, done.stdout[-4000:]
+    assert "runtime folder" in refused
+    assert "with a home: exit 0" in accepted
+    assert load_settings(home=home).home.joinpath("lake/gold/fact_sales/_delta_log").is_dir()
