@@ -37,11 +37,13 @@ AppBackend = Annotated[Backend, Depends(backend)]
 
 
 def known_parameters(request: Request) -> None:
-    """Refuse a query parameter that the route's documentation does not list, or that is given twice.
+    """Refuse a query parameter that the route's documentation does not list, or that is given twice, and NUL.
 
     Raises:
         RequestError: There is one.
     """
+    if "\0" in request.scope["path"] or any("\0" in value for value in request.query_params.values()):
+        raise RequestError("A value holds a NUL character", where=request.url.path, remedy="Leave it out.")
     operation = request.app.openapi()["paths"][request.scope["route"].path_format]["get"]
     known = [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
     names = [name for name, _ in request.query_params.multi_items()]

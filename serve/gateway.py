@@ -26,8 +26,8 @@ DESCRIPTION = """Sales, exact to the penny, from the warehouse of the last publi
 * **Money** is a decimal string with four decimals, and a currency.
 * **Times** are RFC 3339 with their offset.
 * **Lists** have an opaque `next_cursor`.
-* **Errors** are RFC 9457 `application/problem+json` with a remedy and the correlation id (`X-Correlation-Id`, taken over
-  from the request or made).
+* **Errors** are RFC 9457 `application/problem+json` with a remedy and the correlation id, which `X-Correlation-Id`
+  brings or gets.
 * **`X-Data-Version`** names the publication that an answer was made from; rows and version are read in one snapshot.
   **`ETag`** with `If-None-Match` saves asking twice.
 """
@@ -77,7 +77,6 @@ def create_app(config: GatewayConfig) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,
-        favicon_url="/assets/icon.svg",
     )
     presentation = Presentation(config.currency, ZoneInfo(config.time_zone))
     app.state.backend = Backend(pool, presentation, config.statement_timeout_ms)

@@ -23,8 +23,8 @@ Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 Payload = TypeVar("Payload", bound=BaseModel)
 
-CONNECT_TIMEOUT_S = 3
-WAIT_FOR_CONNECTION_S = 5.0
+CONNECT_TIMEOUT_S = 2
+WAIT_FOR_CONNECTION_S = 3.0
 
 
 def make_pool(url: str, size: int) -> Pool:

@@ -1,7 +1,7 @@
 """The shape of an invoice line; knows no route."""
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,11 +10,11 @@ from serve.payloads.values import MoneyValue, ShopTime
 
 LineType = Literal["adjustment", "discount", "fee", "write_off", "return", "sale"]
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "line_id": "0c3a4a0e-7a59-4f3b-9d63-6f5f9c2f6a11",
     "invoice_no": "536365",
     "invoice_date": "2010-12-01",
-    "invoice_ts": "2010-12-01T08:26:00+00:00",
+    "invoice_ts": "2010-12-01T08:26:00Z",
     "stock_code": "85123A",
     "description": "WHITE HANGING HEART T-LIGHT HOLDER",
     "customer_id": "17850",

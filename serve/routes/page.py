@@ -16,7 +16,7 @@ from serve.entity_tag import entity_tag, matches
 router = APIRouter(include_in_schema=False)
 
 FOLDER = Path(__file__).parent.parent / "page"
-MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript"}
 PLOTLY_NAME = f"plotly-{version('plotly')}.min.js"
 """Its version stands in its name, so a browser may keep it for ever."""
 STRICT_POLICY = (

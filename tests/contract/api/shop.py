@@ -1,4 +1,4 @@
-"""A small shop, written by hand: its lines, their dimensions, and what the rules found. Tests work out figures from it."""
+"""A small shop, written by hand: lines, dimensions, what the rules found. Tests work out their figures from it."""
 
 import uuid
 from dataclasses import dataclass
@@ -147,14 +147,12 @@ def publish(cursor: psycopg.Cursor, version: int) -> None:
 def _load_dimensions(cursor: psycopg.Cursor) -> None:
     for day in sorted({line.at.date() for line in LINES}):
         week = day.isocalendar()
-        cursor.execute(
-            "INSERT INTO gold.dim_date VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            (int(day.strftime("%Y%m%d")), day, day.year, (day.month + 2) // 3, day.month, f"{day:%B}", day.day)
-            + (week.year, week.week, week.weekday, f"{day:%A}", week.weekday > 5),
-        )
+        parts = (day.year, (day.month + 2) // 3, day.month, f"{day:%B}", day.day)
+        row = (int(day.strftime("%Y%m%d")), day, *parts, *week, f"{day:%A}", week.weekday > 5)
+        cursor.execute(f"INSERT INTO gold.dim_date VALUES ({', '.join(['%s'] * len(row))})", row)
     for name, (key, alpha2, alpha3, region) in COUNTRIES.items():
         cursor.execute("INSERT INTO gold.dim_country VALUES (%s, %s, %s, %s, %s)", (key, name, alpha2, alpha3, region))
     for table, versions in (("dim_customers", CUSTOMERS), ("dim_products", PRODUCTS)):
         for key, (natural, text, first, last) in versions.items():
-            row = (key, natural, text, first, last, last == LAST)
-            cursor.execute(f"INSERT INTO gold.{table} VALUES (%s, %s, %s, %s, %s, %s)", row)
+            version = (key, natural, text, first, last, last == LAST)
+            cursor.execute(f"INSERT INTO gold.{table} VALUES (%s, %s, %s, %s, %s, %s)", version)

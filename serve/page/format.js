@@ -1,0 +1,49 @@
+// Turns the API's values into text; knows no element of the page. Money stays a decimal string: no float rounds it.
+
+const LOCALE = "en-GB";
+const counts = new Intl.NumberFormat(LOCALE);
+const symbols = new Map();
+
+export function count(value) {
+  return counts.format(value);
+}
+
+// Rounds the four decimals to two, half away from zero, in whole ten-thousandths.
+export function money(value) {
+  if (value === null) return "–";
+  const [whole, decimals] = value.amount.replace("-", "").split(".");
+  const pence = (BigInt(whole + decimals) + 50n) / 100n;
+  const sign = value.amount.startsWith("-") && pence > 0n ? "−" : "";
+  const text = pence.toString().padStart(3, "0");
+  return `${sign}${symbol(value.currency)}${group(text.slice(0, -2))}.${text.slice(-2)}`;
+}
+
+// For the length of a bar only.
+export function height(value) {
+  return Number(value.amount);
+}
+
+export function exact(value) {
+  return value === null ? "" : `${value.amount} ${value.currency}`;
+}
+
+export function day(text) {
+  return text ? new Date(`${text}T00:00:00Z`).toLocaleDateString(LOCALE, { dateStyle: "medium", timeZone: "UTC" }) : "–";
+}
+
+export function instant(text) {
+  return text ? new Date(text).toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "short" }) : "–";
+}
+
+export function symbol(currency) {
+  if (!symbols.has(currency)) {
+    const format = new Intl.NumberFormat(LOCALE, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
+    const found = format.formatToParts(0).find((part) => part.type === "currency").value;
+    symbols.set(currency, found.length > 1 ? `${found}\u00a0` : found);
+  }
+  return symbols.get(currency);
+}
+
+function group(digits) {
+  return digits.replace(/\B(?=(\d{3})+$)/g, ",");
+}
