@@ -4,7 +4,7 @@ import { get, getAll } from "./api.js";
 import { barChart, revenueChart } from "./charts.js";
 import { count, day, exact, height, instant, money } from "./format.js";
 
-const NO_DATA = "No data yet. Load sales with the command retail ingest, then reload this page.";
+const NO_DATA = "No data yet. Load sales with the command retail ingest, then retail run, and reload this page.";
 const MART = "/api/v1/datamart";
 const TITLES = { day: "Revenue by day", week: "Revenue by week", month: "Revenue by month" };
 const OUTCOMES = { rejected: "Rejected", merged: "Merged", dead_letter: "Not readable" };
