@@ -74,7 +74,7 @@ def figures_of(catalogue: Catalogue, drawn: Drawn) -> dict[str, Any]:
     sale = accepted & (known.series != CANCELLED) & (lines.quantity > 0) & (known.price > 0)
     return {
         "lines": int(len(known.day) + known.again.sum()),
-        "dead_letters": int(known.dead.sum() + (known.dead & known.again).sum()),
+        "dead_letters": {kind: _delivered(faults.kind == fault_number(kind), known) for kind in DEAD},
         "accepted": int(accepted.sum()),
         "rejected": int(rejected.sum()),
         "merged": int(merged.sum()),
@@ -94,6 +94,10 @@ def figures_of(catalogue: Catalogue, drawn: Drawn) -> dict[str, Any]:
         "customers": _bits(known.customer[accepted & (known.customer != GUEST)], len(catalogue.country)),
         "products": _bits(lines.code[accepted], len(catalogue.codes)),
     }
+
+
+def _delivered(chosen: Bools, known: Known) -> int:
+    return int(chosen.sum() + (chosen & known.again).sum())
 
 
 def _know(drawn: Drawn) -> Known:
@@ -187,15 +191,19 @@ def add_figures(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for part in parts:
         for name, value in part.items():
             total[name] = _add(name, total[name], value) if name in total else value
+    read = total["accepted"] + total["rejected"] + total["merged"]
     money = total["money"] | {"read": sum(total["money"].values())}
-    return total | {
-        "read": total["accepted"] + total["rejected"] + total["merged"],
-        "money": {name: money_text(money[name]) for name in ("read", "accepted", "rejected", "merged")},
-        "net_by_month": {month: money_text(net) for month, net in sorted(total["net_by_month"].items())},
-        "sale_revenue": money_text(total["sale_revenue"]),
-        "customers": total["customers"].bit_count(),
-        "products": total["products"].bit_count(),
-    }
+    return (
+        {"lines": total["lines"], "dead_letters": total["dead_letters"], "read": read}
+        | total
+        | {
+            "money": {name: money_text(money[name]) for name in ("read", "accepted", "rejected", "merged")},
+            "net_by_month": {month: money_text(net) for month, net in sorted(total["net_by_month"].items())},
+            "sale_revenue": money_text(total["sale_revenue"]),
+            "customers": total["customers"].bit_count(),
+            "products": total["products"].bit_count(),
+        }
+    )
 
 
 def _add(name: str, one: Any, other: Any) -> Any:

@@ -92,7 +92,13 @@ def run_here(task: Callable[[Any], Row], items: Sequence[Any], what: str, report
 
 
 def generate_sample(  # noqa: PLR0913 - two of the six say how, not what
-    lines: int, seed: int, out: Path, report: Report, *, start: date = START, spread: Spread = run_tasks
+    lines: int,
+    seed: int,
+    out: Path,
+    report: Report = lambda what, done, total: None,
+    *,
+    start: date = START,
+    spread: Spread = run_tasks,
 ) -> SampleReport:
     """Make a sample, the same bytes for the same size, seed and start on however many processes.
 
@@ -116,12 +122,12 @@ def generate_sample(  # noqa: PLR0913 - two of the six say how, not what
     generator = {"version": VERSION, "lines": lines, "seed": seed, "start": start.isoformat()}
     if _is_there(out, generator):
         files = json.loads((out / EXPECTED).read_text())["files"]
-        report("sample is already there", files, files)
+        report("sample", files, files)
         return SampleReport(out / DATA, out / EXPECTED, files, lines, perf_counter() - began, changed=False)
     unfinished = out / UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    rows = spread(write_delivery, _items(lines, seed, start, unfinished), "writing sample files", report)
+    rows = spread(write_delivery, _items(lines, seed, start, unfinished), "sample", report)
     sizes = {name: size for row in rows for name, size in row["sizes"].items()}
     expected = {"generator": generator, "stated": stated_counts(lines), "files": len(sizes), "file_sizes": sizes}
     expected |= add_figures([row["figures"] for row in rows])

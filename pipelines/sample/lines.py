@@ -13,9 +13,8 @@ from pipelines.sample import cells
 from pipelines.sample.catalogue import WORDINGS, Catalogue, draw_from
 from pipelines.sample.plan import Bools, Delivery, Ints
 
-SALE, RETURN, WRITE_OFF, DISCOUNT, CREDITED_FEE, ADJUSTMENT_UP, ADJUSTMENT_DOWN = range(7)
-SHARES = (0.9773, 0.0175, 0.0030, 0.0006, 0.0016)
-"""Of sales, returns, write-offs, discounts and credited fees; adjustments are stated."""
+KINDS = ("sale", "return", "write_off", "discount", "credited_fee", "adjustment_up", "adjustment_down")
+SALE, RETURN, WRITE_OFF, DISCOUNT, CREDITED_FEE, ADJUSTMENT_UP, ADJUSTMENT_DOWN = range(len(KINDS))
 PLAIN, CANCELLED, ADJUSTED = range(3)
 SERIES_LETTERS = ("", "C", "A")
 """In front of the numbers of plain invoices, cancellations and adjustments."""
@@ -115,12 +114,11 @@ def draw_lines(
 
 
 def _kinds(count: int, delivery: Delivery, rng: np.random.Generator) -> Ints:
-    kinds = np.searchsorted(np.cumsum(SHARES), rng.random(count), side="right").clip(max=len(SHARES) - 1)
-    kinds[0] = SALE
-    up, down = delivery.stated["adjustment_up"], delivery.stated["adjustment_down"]
-    places = 1 + rng.choice(count - 1, up + down, replace=False)
-    kinds[places[:up]], kinds[places[up:]] = ADJUSTMENT_UP, ADJUSTMENT_DOWN
-    return kinds.astype(np.int64)
+    """Give each line a kind: the stated number of others, sales for the rest, a sale first so that all can follow."""
+    others = np.repeat(np.arange(RETURN, len(KINDS)), [delivery.stated[kind] for kind in KINDS[RETURN:]])
+    kinds = np.full(count, SALE)
+    kinds[1 + rng.choice(count - 1, len(others), replace=False)] = others
+    return kinds
 
 
 def _sales(catalogue: Catalogue, day: Ints, progress: np.ndarray, rng: np.random.Generator) -> tuple[Invoices, Lines]:

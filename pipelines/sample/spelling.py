@@ -113,12 +113,11 @@ def _codes(catalogue: Catalogue, lines: Lines, spelling: Spelling) -> pl.Series:
 
 
 def _descriptions(catalogue: Catalogue, spelling: Spelling) -> pl.Series:
-    texts = catalogue.descriptions
-    return pl.Series([_quoted(text.replace(" ", "  ") if spelling.differs else text) for text in texts])
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
+    """Write descriptions, in quotes where CSV asks for it."""
+    text = pl.col("text").str.replace_all(" ", "  ") if spelling.differs else pl.col("text")
+    quoted = pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""'), pl.lit('"'))
+    cell = pl.when(text.str.contains('[,"\n]')).then(quoted).otherwise(text)
+    return pl.DataFrame({"text": catalogue.descriptions}).select(cell).to_series()
 
 
 def _times(days: list[date], invoices: Invoices, spelling: Spelling) -> pl.Series:
