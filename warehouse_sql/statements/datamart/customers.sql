@@ -1,14 +1,14 @@
 -- One row per customer who is named, largest net first, after the position (after_net, after_customer);
 -- with customer_id bound, that one customer. Guests are left out.
-WITH invoices AS (
+WITH by_invoice AS (
     SELECT
         fact.customer_key,
         fact.invoice_no,
-        count(*) AS line_count,
-        count(*) FILTER (WHERE fact.is_sale) AS sale_line_count,
+        count(*) AS lines,
+        count(*) FILTER (WHERE fact.is_sale) AS sale_lines,
         sum(fact.total_amount) AS net,
         sum(fact.total_amount) FILTER (WHERE fact.is_sale) AS sales_revenue,
-        sum(fact.quantity) FILTER (WHERE fact.is_sale) AS unit_count,
+        sum(fact.quantity) FILTER (WHERE fact.is_sale) AS units,
         min(fact.invoice_date) FILTER (WHERE fact.is_sale) AS first_purchase_date,
         max(fact.invoice_date) FILTER (WHERE fact.is_sale) AS last_purchase_date
     FROM gold.fact_sales AS fact
@@ -17,7 +17,7 @@ WITH invoices AS (
         AND (
             %(customer_id)s::text IS NULL
             OR fact.customer_key = any(
-                ARRAY(
+                array(
                     SELECT version.customer_key
                     FROM gold.dim_customers AS version
                     WHERE version.customer_id = %(customer_id)s::text
@@ -30,26 +30,26 @@ WITH invoices AS (
 customers AS (
     SELECT
         customer.customer_id,
-        count(DISTINCT invoices.invoice_no) FILTER (WHERE invoices.sale_line_count > 0) AS order_count,
-        sum(invoices.net) AS net,
-        coalesce(sum(invoices.sales_revenue), 0) AS sales_revenue,
-        sum(invoices.line_count)::bigint AS line_count,
-        coalesce(sum(invoices.unit_count), 0)::bigint AS unit_count,
-        min(invoices.first_purchase_date) AS first_purchase_date,
-        max(invoices.last_purchase_date) AS last_purchase_date
-    FROM invoices
-    INNER JOIN gold.dim_customers AS customer ON invoices.customer_key = customer.customer_key
+        count(DISTINCT by_invoice.invoice_no) FILTER (WHERE by_invoice.sale_lines > 0) AS orders,
+        sum(by_invoice.net) AS net,
+        coalesce(sum(by_invoice.sales_revenue), 0) AS sales_revenue,
+        sum(by_invoice.lines)::bigint AS lines,
+        coalesce(sum(by_invoice.units), 0)::bigint AS units,
+        min(by_invoice.first_purchase_date) AS first_purchase_date,
+        max(by_invoice.last_purchase_date) AS last_purchase_date
+    FROM by_invoice
+    INNER JOIN gold.dim_customers AS customer ON by_invoice.customer_key = customer.customer_key
     GROUP BY customer.customer_id
 )
 
 SELECT
     customers.customer_id,
     current_version.country,
-    customers.order_count,
+    customers.orders,
     customers.net,
     customers.sales_revenue,
-    customers.line_count,
-    customers.unit_count,
+    customers.lines,
+    customers.units,
     customers.first_purchase_date,
     customers.last_purchase_date
 FROM customers

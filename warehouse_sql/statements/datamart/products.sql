@@ -4,11 +4,11 @@ WITH versions AS (
         fact.product_key,
         sum(fact.total_amount) AS net,
         sum(fact.total_amount) FILTER (WHERE fact.is_sale) AS sales_revenue,
-        count(*) AS line_count,
-        count(*) FILTER (WHERE fact.is_sale) AS sale_line_count,
-        sum(fact.quantity) FILTER (WHERE fact.is_sale) AS unit_count,
-        count(*) FILTER (WHERE fact.is_return) AS return_line_count,
-        -sum(fact.quantity) FILTER (WHERE fact.is_return) AS returned_unit_count
+        count(*) AS lines,
+        count(*) FILTER (WHERE fact.is_sale) AS sale_lines,
+        sum(fact.quantity) FILTER (WHERE fact.is_sale) AS units,
+        count(*) FILTER (WHERE fact.is_return) AS return_lines,
+        -sum(fact.quantity) FILTER (WHERE fact.is_return) AS returned_units
     FROM gold.fact_sales AS fact
     GROUP BY fact.product_key
 ),
@@ -19,11 +19,11 @@ products AS (
         max(product.description) FILTER (WHERE product.is_current) AS description,
         sum(versions.net) AS net,
         coalesce(sum(versions.sales_revenue), 0) AS sales_revenue,
-        sum(versions.line_count)::bigint AS line_count,
-        sum(versions.sale_line_count)::bigint AS sale_line_count,
-        coalesce(sum(versions.unit_count), 0)::bigint AS unit_count,
-        sum(versions.return_line_count)::bigint AS return_line_count,
-        coalesce(sum(versions.returned_unit_count), 0)::bigint AS returned_unit_count
+        sum(versions.lines)::bigint AS lines,
+        sum(versions.sale_lines)::bigint AS sale_lines,
+        coalesce(sum(versions.units), 0)::bigint AS units,
+        sum(versions.return_lines)::bigint AS return_lines,
+        coalesce(sum(versions.returned_units), 0)::bigint AS returned_units
     FROM gold.dim_products AS product
     LEFT JOIN versions ON product.product_key = versions.product_key
     GROUP BY product.stock_code
@@ -36,11 +36,11 @@ SELECT
     products.description,
     products.net,
     products.sales_revenue,
-    products.line_count,
-    products.sale_line_count,
-    products.unit_count,
-    products.return_line_count,
-    products.returned_unit_count
+    products.lines,
+    products.sale_lines,
+    products.units,
+    products.return_lines,
+    products.returned_units
 FROM products
 WHERE
     %(after_net)s::numeric IS NULL

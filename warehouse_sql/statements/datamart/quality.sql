@@ -2,7 +2,7 @@
 SELECT
     rule_count.outcome,
     rule_count.rule_id,
-    rule_count.line_count,
+    rule_count.line_count AS lines,
     rule_count.amount
 FROM ops.rule_counts AS rule_count
-ORDER BY rule_count.outcome, rule_count.line_count DESC, rule_count.rule_id
+ORDER BY rule_count.outcome ASC, rule_count.line_count DESC, rule_count.rule_id ASC

@@ -15,7 +15,7 @@ WITH page AS (
         AND (
             %(stock_code)s::text IS NULL
             OR fact.product_key = any(
-                ARRAY(
+                array(
                     SELECT version.product_key
                     FROM gold.dim_products AS version
                     WHERE version.stock_code = %(stock_code)s::text
@@ -25,7 +25,7 @@ WITH page AS (
         AND (
             %(customer_id)s::text IS NULL
             OR fact.customer_key = any(
-                ARRAY(
+                array(
                     SELECT version.customer_key
                     FROM gold.dim_customers AS version
                     WHERE version.customer_id = %(customer_id)s::text
