@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cluster.settings import load_settings
-from pipelines.sample import generate_sample
+from pipelines.sample import generate_sample, run_here
 from tests.flow.shop_lake import Platform
 
 HERE = Path(__file__).parent
@@ -46,13 +46,14 @@ def on_two_nodes(place: Path, *command: str, **environment: str) -> "subprocess.
 
 
 def last_json(text: str) -> dict[str, Any]:
-    return json.loads(next(line for line in reversed(text.splitlines()) if line.startswith("{")))  # type: ignore[no-any-return]
+    told: dict[str, Any] = json.loads(next(line for line in reversed(text.splitlines()) if line.startswith("{")))
+    return told
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sample")
-    generate_sample(LINES, 5, out, spread=lambda task, items, *_: [task(item) for item in items])
+    generate_sample(LINES, 5, out, lambda what, done, total: None, spread=run_here)
     return out / "data"
 
 
@@ -80,7 +81,7 @@ def test_a_killed_worker_changes_nothing(
 
 
 def test_a_submitted_job_does_the_same(sample: Path, tmp_path: Path) -> None:
-    """`ray job submit` from the project's folder, home and inputs absolute; a relative home is refused with the remedy."""
+    """`ray job submit` from the project's folder, all paths absolute; a relative home is refused with the remedy."""
     script = tmp_path / "submit.sh"
     home = tmp_path / "home"
     submit = 'ray job submit --address "$RETAIL_TEST_DASHBOARD" --working-dir .'

@@ -148,7 +148,7 @@ def test_delivery_cut_between_equal_lines_is_flagged_or_listed(tmp_path: Path) -
     merged = platform.table(MERGED).sort("invoice_no")
     assert result.counts.merged == 2
     assert merged["possible_split"].to_list() == [True, False]
-    assert merged["equal_lines_only"].to_list() == [True if code == "900" else False for code in merged["invoice_no"]]
+    assert merged["equal_lines_only"].to_list() == [code == "900" for code in merged["invoice_no"]]
     assert any("cut between two equal lines" in message for message in result.messages)
     assert any("cannot be told" in message for message in result.messages)
 

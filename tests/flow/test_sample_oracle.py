@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-import pipelines.rules as rules
+from pipelines import rules
 from pipelines.refine import refine_batch
-from pipelines.sample import generate_sample
+from pipelines.sample import generate_sample, run_here
 from tests.flow.shop_lake import Platform
 from warehouse_sql.tables.bronze import DEAD_LETTERS
 from warehouse_sql.tables.gold import FACT_SALES
@@ -24,7 +24,7 @@ LINES = 8_000
 
 
 def sample(out: Path, lines: int, seed: int) -> tuple[Path, dict[str, Any]]:
-    generate_sample(lines, seed, out)
+    generate_sample(lines, seed, out, lambda what, done, total: None, spread=run_here)
     return out / "data", json.loads((out / "expected.json").read_text())
 
 
@@ -72,18 +72,30 @@ def test_a_run_reaches_the_oracle(tmp_path: Path, seed: int) -> None:
     assert figures(platform) == expected_figures(expected)
 
 
-@pytest.mark.parametrize("rule", [rule.rule_id for rule in rules.ERRORS if rule.rule_id != "bad_discount"])
-def test_a_mutated_rule_misses_the_oracle(tmp_path: Path, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """All cells of a sample, and its oracle."""
+    data, expected = sample(tmp_path_factory.mktemp("delivered"), LINES, 1)
+    return pl.concat([read_cells(file) for file in sorted(data.glob("*.csv*"))]), expected
+
+
+@pytest.mark.parametrize("rule", [rule.rule_id for rule in rules.ERRORS])
+def test_a_mutated_rule_misses_the_oracle(
+    delivered: tuple[pl.DataFrame, dict[str, Any]], rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each error rule is needed: without it, the lines refused are not those that the oracle counts."""
-    data, expected = sample(tmp_path / "sample", LINES, 1)
-    cells = pl.concat([read_cells(file) for file in sorted(data.glob("*.csv*"))])
+    cells, expected = delivered
     assert refused_by(cells, rule) >= expected["rejected_by_rule"][rule] > 0
     never = tuple(
         rules.Rule(r.rule_id, r.severity, r.weight, r.reason, pl.lit(value=False)) if r.rule_id == rule else r
         for r in rules.ERRORS
     )
     monkeypatch.setattr(rules, "ERRORS", never)
-    assert refused_by(cells, rule) < expected["rejected_by_rule"][rule]
+    try:
+        refused = refused_by(cells, rule)
+    except pl.exceptions.InvalidOperationError:
+        refused = 0  # a price out of range does not fit its column, so the run would end there
+    assert refused < expected["rejected_by_rule"][rule]
 
 
 def refused_by(cells: pl.DataFrame, rule: str) -> int:

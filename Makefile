@@ -1,0 +1,49 @@
+# `make` lists the targets. Every target makes the environment first where it is missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export UV_FIND_LINKS := $(PIP_FIND_LINKS)
+BIN := .venv/bin
+SERVICES := ../shared/services/up
+
+.PHONY: help install lock demo check test test-services test-cluster test-long bench docs clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+install: ## Make .venv from requirements.lock (Python 3.11 is fetched where it is missing)
+	@cluster/bootstrap.sh
+
+demo: install ## Sample (or INPUT='path or glob') → lake → warehouse → API; Ctrl-C ends it
+	@$(BIN)/retail demo $(if $(INPUT),--input '$(INPUT)')
+
+check: install ## ruff, mypy, import-linter, sqlfluff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --disable-progress-bar warehouse_sql
+
+test: install ## Unit, contract and flow tests
+	@$(BIN)/python -m pytest
+
+test-services: install ## The suites on real servers, and the page in Chromium
+	@cluster/test_services.sh
+
+test-cluster: install ## Two Ray nodes in private namespaces
+	@$(BIN)/python -m pytest tests/cluster
+
+test-long: install ## Soaks: 2 and 10 million lines
+	@$(BIN)/python -m pytest tests/long
+
+bench: install ## Raw CSV to gold against hand-written Polars; writes docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.raw_to_gold
+
+docs: install ## Write the generated pages of docs/
+	@$(BIN)/python -m ray_apps.docs
+
+lock: ## Resolve pyproject.toml into requirements.lock
+	@.uv/bin/uv pip compile -q --no-annotate --no-header --python-version 3.11 pyproject.toml --all-extras --group dev -o requirements.lock
+	@! grep -qE '^(nvidia|cuda|triton)' requirements.lock
+
+clean: ## Remove environments and caches; local data (.retail) stays
+	@rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

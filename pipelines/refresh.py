@@ -1,0 +1,58 @@
+"""The chain of steps, once: bronze → silver → gold → publish; knows no command line and not how Ray was started."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from pipelines import bronze, gold, silver
+from pipelines.publish import publish
+from pipelines.scratch import remove_dead_scratch
+from pipelines.steps import StepContext, StepResult
+
+Step = Literal["bronze", "silver", "gold", "publish"]
+STEPS: tuple[Step, ...] = get_args(Step)
+
+
+def refresh(
+    context: StepContext,
+    url: str,
+    inputs: Sequence[str],
+    steps: Sequence[Step] = STEPS,
+    on_result: Callable[[StepResult], None] = lambda result: None,
+) -> list[StepResult]:
+    """Run steps in order, each from the newest version of what it reads.
+
+    Args:
+        context: Settings, lake and report; it holds the lease of the lake.
+        url: The warehouse.
+        inputs: Files, folders, globs or URLs for bronze; without any bronze is left out.
+        steps: Which steps.
+        on_result: Told of each step as it ends.
+
+    Returns:
+        One result per step that ran.
+
+    Raises:
+        PlatformError: A step failed; it and those behind it leave their old versions.
+    """
+    storage, run_id = context.lake.storage, context.lake.run_id
+    remove_dead_scratch(storage, run_id)
+    results: list[StepResult] = []
+    carried = None
+    try:
+        for step in steps:
+            match step:
+                case "bronze":
+                    if not inputs:
+                        continue
+                    result, carried = bronze.ingest(context, inputs, carry="silver" in steps)
+                case "silver":
+                    result = silver.refine(context, carried)
+                case "gold":
+                    result = gold.build(context)
+                case "publish":
+                    result = publish(context, url)
+            results.append(result)
+            on_result(result)
+    finally:
+        storage.remove_tree(storage.scratch_uri(run_id))
+    return results

@@ -1,0 +1,112 @@
+"""What a person sees in a terminal: progress, tables, errors; the only room that prints. It knows no step's meaning."""
+
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cluster.errors import PlatformError
+
+OUT = Console(highlight=False)
+ERR = Console(stderr=True, highlight=False)
+
+
+class ProgressReport:
+    """A report for steps: a live bar per kind of task on a terminal, one line when it ends elsewhere; on stderr."""
+
+    def __init__(self) -> None:
+        """Prepare the display; it starts with the block."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=ERR, transient=True)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        """Start the display."""
+        if ERR.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the display."""
+        self._progress.stop()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` tasks have ended."""
+        if not ERR.is_terminal:
+            if done == total:
+                ERR.print(f"{what}: {done} of {total}")
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total)
+        self._progress.update(self._tasks[what], completed=done, total=total)
+
+
+def say(text: str) -> None:
+    """Print a line for a person, on stderr."""
+    ERR.print(text)
+
+
+def show_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    OUT.file.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table on stdout; numbers stand to the right.
+
+    Args:
+        title: Above the table.
+        columns: Headings.
+        rows: Cells: text, whole numbers, decimals or None.
+    """
+    listed = [list(row) for row in rows]
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for place, name in enumerate(columns):
+        numeric = any(isinstance(row[place], int | Decimal | float) for row in listed)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in listed:
+        table.add_row(*(_text(cell) for cell in row))
+    OUT.print(table)
+
+
+def show_error(error: PlatformError, as_json: bool = False) -> None:
+    """Print what, where, why and what to do."""
+    if as_json:
+        show_json(error.as_dict())
+        return
+    show_problem(error.as_dict())
+
+
+def show_problem(problem: dict[str, str]) -> None:
+    """Print a problem with the keys what, where, why and remedy; empty ones are left out."""
+    ERR.print(f"[red]✗[/red] {_escaped(problem['what'])}")
+    for name in ("where", "why", "remedy"):
+        if problem.get(name):
+            ERR.print(f"  {name:<7}{_escaped(problem[name])}", soft_wrap=True)
+
+
+def money(amount: Decimal) -> str:
+    """Give an amount with thousands and at least two decimals, none that is not zero cut off."""
+    text = f"{amount:,.4f}"
+    return text.removesuffix("0").removesuffix("0")
+
+
+def _text(cell: Any) -> str:
+    if cell is None:
+        return "–"
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, Decimal):
+        return money(cell)
+    return f"{cell:,}" if isinstance(cell, int) else _escaped(str(cell))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")

@@ -1,0 +1,32 @@
+"""The daily job: the same steps as `retail run`, for `ray job submit -- python -m ray_apps.daily_refresh`."""
+
+from typing import Annotated
+
+import typer
+
+from cluster.ray_session import refuse_runtime_home
+from cluster.settings import load_settings, ray_address
+from ray_apps.cli import Json, StepName, guarded
+from ray_apps.session import refuse_relative
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def daily_refresh(
+    input: Annotated[list[str] | None, typer.Option("--input", help="File, folder, glob or URL, absolute.")] = None,
+    step: StepName = None,
+    json: Json = False,
+) -> None:
+    """Bring every layer up to the files given; all paths absolute, since the job's own folder is thrown away."""
+    from ray_apps.writing import chosen_steps, write
+
+    settings, inputs = load_settings(), input or []
+    if ray_address():
+        refuse_runtime_home(settings.home)
+        refuse_relative(inputs)
+    raise typer.Exit(write(settings, "daily_refresh", inputs, chosen_steps(step, inputs), json))
+
+
+if __name__ == "__main__":
+    guarded(app)

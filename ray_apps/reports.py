@@ -1,0 +1,52 @@
+"""The closing tables of a run; knows what a step result holds and nothing of how it came about."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from pipelines.steps import StepResult
+from ray_apps.console import say, show_problem, show_table
+from ray_apps.session import Run
+
+COLUMNS = ("step", "rows in", "accepted", "rejected", "merged", "money in", "money kept", "seconds", "version")
+
+
+def show_run(run: Run) -> None:
+    """Print what each step did, what the reader should know, and what was refused."""
+    show_table(f"Run {run.run_id}", COLUMNS, [_row(result) for result in run.results])
+    for message in messages(run.results):
+        say(f"• {message}")
+    for refusal in run.refusals:
+        show_problem(refusal)
+    if run.refusals:
+        say(f"{len(run.refusals)} inputs were refused; the others went through.")
+
+
+def messages(results: Sequence[StepResult], most: int = 12) -> list[str]:
+    """Give what the steps have to say; many lines of one kind are cut short."""
+    said: list[str] = []
+    for result in results:
+        said += result.messages[:most]
+        if len(result.messages) > most:
+            said.append(f"{result.step}: and {len(result.messages) - most} more of that kind; see --json")
+    return said
+
+
+def run_as_dict(run: Run) -> dict[str, Any]:
+    """Give a run for JSON."""
+    return {
+        "run_id": run.run_id,
+        "status": "failed" if run.refusals else "succeeded",
+        "steps": [result.as_dict() for result in run.results],
+        "refusals": run.refusals,
+    }
+
+
+def _row(result: StepResult) -> tuple[Any, ...]:
+    seconds = Decimal(f"{result.seconds:.2f}")
+    version = result.output.version if result.output else None
+    if not result.changed:
+        return (result.step, "unchanged", None, None, None, None, None, seconds, version)
+    counts, amounts = result.counts, result.money
+    rows = (counts.read, counts.accepted, counts.rejected, counts.merged)
+    return (result.step, *rows, amounts.read, amounts.accepted, seconds, version)

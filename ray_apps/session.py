@@ -1,0 +1,135 @@
+"""What a command that writes needs around its steps: warehouse, Ray, lease, a record of the run; knows no step."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cluster.warehouse import migrate, running_warehouse
+from pipelines.runs import end_run, start_run
+
+from cluster.errors import ConfigurationError, PlatformError
+from cluster.lakehouse import LakeWriter
+from cluster.lease import Lease
+from cluster.ray_session import RaySession, ray_session
+from cluster.settings import Settings
+from cluster.storage import Storage, is_local
+from pipelines.refresh import Step, refresh
+from pipelines.steps import Report, StepContext, StepResult
+
+
+@dataclass
+class Run:
+    """A run and what it has done so far."""
+
+    run_id: str
+    results: list[StepResult] = field(default_factory=list)
+
+    @property
+    def refusals(self) -> list[dict[str, str]]:
+        """The inputs that were refused."""
+        return [refusal for result in self.results for refusal in result.refusals]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What is running around a command.
+
+    Attributes:
+        settings: Of this process.
+        url: The warehouse, migrated.
+        ray: The Ray it is connected to.
+    """
+
+    settings: Settings
+    url: str
+    ray: RaySession
+
+
+@contextmanager
+def open_session(settings: Settings, *, dashboard: bool = False) -> Iterator[Session]:
+    """Start what is embedded, connect to what is not; in reverse order at the end.
+
+    Args:
+        settings: Of this process.
+        dashboard: Whether a local Ray shows its dashboard.
+
+    Yields:
+        The session.
+    """
+    with running_warehouse(settings) as url:
+        migrate(url)
+        with ray_session(settings, dashboard=dashboard) as ray:
+            yield Session(settings, url, ray)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a run is to do: the command's name on record, its inputs (files, folders, globs, URLs) and its steps."""
+
+    command: str
+    inputs: Sequence[str]
+    steps: Sequence[Step]
+
+
+def run_steps(
+    session: Session, order: Order, report: Report, on_result: Callable[[StepResult], None] = lambda result: None
+) -> Run:
+    """Run steps under the lease of the lake, on record in ops.runs.
+
+    Args:
+        session: What is running.
+        order: What to do.
+        report: Progress.
+        on_result: Told of each step as it ends.
+
+    Returns:
+        The run with its results.
+
+    Raises:
+        PlatformError: A step failed, or another run holds the lease.
+    """
+    run = Run(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
+    storage = Storage.of(session.settings)
+
+    def note(result: StepResult) -> None:
+        run.results.append(result)
+        on_result(result)
+
+    with Lease.take(storage, run.run_id, session.settings.lease_s) as lease:
+        context = StepContext(session.settings, LakeWriter(storage, lease), report)
+        start_run(session.url, run.run_id, order.command)
+        try:
+            refresh(context, session.url, order.inputs, order.steps, note)
+        except BaseException as error:
+            what = str(error) if isinstance(error, PlatformError) else type(error).__name__
+            end_run(session.url, run.run_id, "failed", what, [result.as_dict() for result in run.results])
+            raise
+        status, reason = ("failed", f"{len(run.refusals)} inputs refused") if run.refusals else ("succeeded", None)
+        end_run(session.url, run.run_id, status, reason, [result.as_dict() for result in run.results])
+    return run
+
+
+def absolute_inputs(inputs: Sequence[str]) -> list[str]:
+    """Make local inputs absolute, as seen from the folder the command was called in."""
+    return [str(Path(named).expanduser().absolute()) if is_local(named) else named for named in inputs]
+
+
+def refuse_relative(names: Sequence[str]) -> None:
+    """Refuse relative paths in a submitted job, whose working folder is Ray's and is thrown away.
+
+    Args:
+        names: Inputs.
+
+    Raises:
+        ConfigurationError: One is relative.
+    """
+    for name in names:
+        if is_local(name) and not os.path.isabs(name.removeprefix("file://")):  # noqa: PTH117 - a glob is no path
+            raise ConfigurationError(
+                "An input of a submitted job is relative", where=name,
+                why="the job runs in a folder of Ray's own", remedy="Name it absolutely, or by URL.",
+            )  # fmt: skip
