@@ -45,9 +45,9 @@ BAD_DEBT_CODE, BAD_DEBT_NAME = "B", "Adjust bad debt"
 
 COUNTRIES = (
     "United Kingdom", "EIRE", "Germany", "France", "Netherlands", "Spain", "Switzerland", "Belgium", "Portugal",
-    "Australia", "Channel Islands", "Sweden", "Italy", "Cyprus", "Finland", "Austria", "Norway", "Denmark", "Greece",
-    "Unspecified", "Japan", "USA", "Poland", "Malta", "Hong Kong", "Singapore", "Canada", "Iceland", "Lithuania",
-    "United Arab Emirates", "Israel", "European Community", "RSA", "Korea", "Bahrain", "Brazil", "Thailand",
+    "Unspecified", "Channel Islands", "Australia", "Sweden", "Italy", "Cyprus", "Finland", "Austria", "Norway",
+    "Denmark", "Greece", "RSA", "Japan", "USA", "Poland", "Malta", "Hong Kong", "Singapore", "Canada", "Iceland", "Lithuania",
+    "United Arab Emirates", "Israel", "European Community", "Korea", "Bahrain", "Brazil", "Thailand",
     "Lebanon", "Bermuda", "Saudi Arabia", "Czech Republic", "Nigeria", "West Indies",
 )  # fmt: skip
 """All names of both editions of UCI Online Retail, by their share."""

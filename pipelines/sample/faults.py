@@ -71,13 +71,15 @@ def put_faults(catalogue: Catalogue, delivery: Delivery, lines: Lines, rng: np.r
         if kind not in ODDITIES:
             faults.kind[places] = fault_number(kind)
         _change(kind, catalogue, lines, places, faults.choice[places])
+    good = plain[(faults.kind[plain] == NONE) & catalogue.has_letter[lines.code[plain]]]
+    lines.lower[rng.choice(good, delivery.stated["lower_case_code"], replace=False)] = True
     return faults
 
 
 def _change(kind: str, catalogue: Catalogue, lines: Lines, places: Ints, choice: Ints) -> None:
     match kind:
         case "missing_stock_code":
-            lines.code[places], lines.lower[places] = catalogue.no_code, False
+            lines.code[places] = catalogue.no_code
         case "zero_quantity":
             lines.quantity[places] = 0
         case "bad_price":

@@ -138,7 +138,6 @@ def _sales(catalogue: Catalogue, day: Ints, progress: np.ndarray, rng: np.random
     described = code * WORDINGS + (catalogue.wording_changes[code] <= progress[day][:, None]).sum(axis=1)
     described = np.where(rng.random(count) < 0.004, code * WORDINGS + WORDINGS - 1, described)
     lines = _lines(SALE, invoices, invoice, Goods(code, described, quantity, price))
-    lines = replace(lines, lower=(rng.random(count) < 0.03) & catalogue.has_letter[code])
     _put_fees(catalogue, invoices, lines, rng)
     return invoices, lines
 
@@ -163,7 +162,6 @@ def _put_fees(catalogue: Catalogue, invoices: Invoices, lines: Lines, rng: np.ra
     lines.description[places] = catalogue.description_of_code(lines.code[places])
     lines.quantity[places] = rng.integers(1, 4, len(places))
     lines.price[places] = cells.FEE_PRICE + rng.integers(len(cells.FEE_PRICES) - 1, size=len(places))
-    lines.lower[places] &= catalogue.has_letter[lines.code[places]]
 
 
 def _repeat_lines(lines: Lines, count: int, rng: np.random.Generator) -> None:
@@ -172,7 +170,7 @@ def _repeat_lines(lines: Lines, count: int, rng: np.random.Generator) -> None:
     later = np.flatnonzero(first < np.arange(len(first)))
     places = rng.choice(later, min(count, len(later)), replace=False)
     sources = first[places] + (rng.random(len(places)) * (places - first[places])).astype(np.int64)
-    for column in (lines.code, lines.description, lines.quantity, lines.price, lines.lower):
+    for column in (lines.code, lines.description, lines.quantity, lines.price):
         column[places] = column[sources]
 
 

@@ -46,6 +46,7 @@ STATED_PER_MILLION = {
     "missing_description": 1_000,
     "zero_price": 1_000,
     "rounded_price": 500,
+    "lower_case_code": 8_000,
     "return": 17_500,
     "write_off": 3_000,
     "discount": 600,
