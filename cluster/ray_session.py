@@ -6,8 +6,6 @@ Without `RAY_ADDRESS` a session starts its own local Ray (never one it finds by 
 import hashlib
 import logging
 import os
-import socket
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import ConfigurationError, RetryableError
+from cluster.ports import free_port
 from cluster.settings import Settings, ray_address, set_environment
 
 
@@ -102,18 +101,6 @@ def temp_folder(home: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"retail-{os.getuid()}-{digest}"
 
 
-def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
-    """Give `preferred` when nothing listens on it, else a free port."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise ConfigurationError("No port is free", where=host)
-
-
 def _start(settings: Settings, dashboard: bool):  # type: ignore[no-untyped-def]
     import ray
 
@@ -151,8 +138,3 @@ def _quiet_ray_data() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-
-
-def python_environment() -> dict[str, str]:
-    """Give the variables a child Python needs to find what this one finds."""
-    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

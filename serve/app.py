@@ -7,16 +7,17 @@ read the environment.
 import difflib
 import http.client
 import json
+import logging
 import socket
 import time
 
+from cluster.warehouse import warehouse_url
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
 from cluster.errors import ConfigurationError, RetryableError
 from cluster.settings import Settings, load_settings
-from cluster.warehouse import warehouse_url
 from serve.gateway import GatewayConfig, create_app
 
 APPLICATION_NAME = "retail"
@@ -85,6 +86,7 @@ def start(settings: Settings) -> None:
     """
     application = bind(settings)
     refuse_taken_port(settings.http_host, settings.http_port)
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(http_options={"host": settings.http_host, "port": settings.http_port})
     serve.run(application, name=APPLICATION_NAME, route_prefix="/")
     wait_until_ready(settings.http_host, settings.http_port)

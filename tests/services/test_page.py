@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from cluster.ray_session import free_port
+from cluster.ports import free_port
 from serve.gateway import GatewayConfig, create_app
 from tests.contract.api.postgres import Postgres
 from tests.contract.api.shop import load_shop

@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import create_engine, text
 from sqlmodel import SQLModel
 
-from cluster.ray_session import free_port
+from cluster.ports import free_port
 from warehouse_sql.tables.gold import FactSale
 from warehouse_sql.tables.ops import Publication
 

@@ -1,0 +1,28 @@
+"""Free ports on the loopback address; knows no server."""
+
+import socket
+
+from cluster.errors import ConfigurationError
+
+
+def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
+    """Give `preferred` when nothing listens on it, else a free port.
+
+    Args:
+        preferred: The port wanted; 0 for any.
+        host: Address to listen on.
+
+    Returns:
+        A port that was free a moment ago.
+
+    Raises:
+        ConfigurationError: None is free.
+    """
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ConfigurationError("No port is free", where=host)
