@@ -21,7 +21,7 @@ check: install ## ruff, mypy, import-linter, sqlfluff
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint --disable-progress-bar warehouse_sql
+	@$(BIN)/sqlfluff lint --disable-progress-bar --config warehouse_sql/sqlfluff.cfg warehouse_sql
 
 test: install ## Unit, contract and flow tests
 	@$(BIN)/python -m pytest

@@ -6,14 +6,26 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cluster.errors import PlatformError
 
-OUT = Console(highlight=False)
-ERR = Console(stderr=True, highlight=False)
+WIDTH_ELSEWHERE = 140
+"""Columns where the output is no terminal, such as a log."""
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH_ELSEWHERE
+    return console
+
+
+OUT = _console(stderr=False)
+ERR = _console(stderr=True)
 
 
 class ProgressReport:
@@ -67,7 +79,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         rows: Cells: text, whole numbers, decimals or None.
     """
     listed = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(columns):
         numeric = any(isinstance(row[place], int | Decimal | float) for row in listed)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from cluster.warehouse import running_warehouse
-from pipelines.runs import last_runs
 
 from cluster.delta_sink import read_files
 from cluster.errors import DataError
 from cluster.lakehouse import Lakehouse
 from cluster.settings import Settings
 from cluster.storage import Storage
+from cluster.warehouse import running_warehouse
+from pipelines.runs import last_runs
 from ray_apps.console import OUT, say, show_json, show_table
 from warehouse_sql.tables.bronze import DEAD_LETTERS, FILES, SALES_LINES, SOURCE_COLUMNS
 from warehouse_sql.tables.gold import FACT_SALES

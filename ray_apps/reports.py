@@ -8,7 +8,7 @@ from pipelines.steps import StepResult
 from ray_apps.console import say, show_problem, show_table
 from ray_apps.session import Run
 
-COLUMNS = ("step", "rows in", "accepted", "rejected", "merged", "money in", "money kept", "seconds", "version")
+COLUMNS = ("step", "rows in", "accepted", "rejected", "merged", "money in", "money kept", "s", "version")
 
 
 def show_run(run: Run) -> None:

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.warehouse import migrate, running_warehouse
-from pipelines.runs import end_run, start_run
-
 from cluster.errors import ConfigurationError, PlatformError
 from cluster.lakehouse import LakeWriter
 from cluster.lease import Lease
 from cluster.ray_session import RaySession, ray_session
 from cluster.settings import Settings
 from cluster.storage import Storage, is_local
+from cluster.warehouse import migrate, running_warehouse
 from pipelines.refresh import Step, refresh
+from pipelines.runs import end_run, start_run
 from pipelines.steps import Report, StepContext, StepResult
 
 
@@ -105,11 +104,12 @@ def run_steps(
         try:
             refresh(context, session.url, order.inputs, order.steps, note)
         except BaseException as error:
-            what = str(error) if isinstance(error, PlatformError) else type(error).__name__
+            what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
             end_run(session.url, run.run_id, "failed", what, [result.as_dict() for result in run.results])
             raise
-        status, reason = ("failed", f"{len(run.refusals)} inputs refused") if run.refusals else ("succeeded", None)
-        end_run(session.url, run.run_id, status, reason, [result.as_dict() for result in run.results])
+        reason = f"{len(run.refusals)} inputs refused" if run.refusals else None
+        steps = [result.as_dict() for result in run.results]
+        end_run(session.url, run.run_id, "failed" if reason else "succeeded", reason, steps)
     return run
 
 

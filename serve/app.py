@@ -11,13 +11,13 @@ import logging
 import socket
 import time
 
-from cluster.warehouse import warehouse_url
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application
 
 from cluster.errors import ConfigurationError, RetryableError
 from cluster.settings import Settings, load_settings
+from cluster.warehouse import warehouse_url
 from serve.gateway import GatewayConfig, create_app
 
 APPLICATION_NAME = "retail"

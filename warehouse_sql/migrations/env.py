@@ -25,7 +25,7 @@ def run() -> None:
         connection=context.config.attributes["connection"],
         target_metadata=SQLModel.metadata,
         include_schemas=True,
-        include_name=include_name,
+        include_name=include_name,  # type: ignore[arg-type]  # narrower than the stub's union of literals
         version_table_schema="public",
         compare_type=True,
     )

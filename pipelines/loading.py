@@ -1,0 +1,223 @@
+"""Copies Parquet rows into staging tables and merges what differs into the warehouse; knows no publication.
+
+The statements are composed from the table classes, so that no column list stands twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import polars as pl
+import psycopg
+from psycopg import sql
+from sqlmodel import SQLModel
+
+from cluster.delta_sink import read_files
+from cluster.storage import Storage
+from warehouse_sql.statements import statement
+from warehouse_sql.tables.gold import FactSale
+
+ROWS_PER_WRITE = 50_000
+
+
+@dataclass
+class Changes:
+    """What a merge moved: rows, the days of facts, the surrogate keys of dimension rows."""
+
+    rows: int = 0
+    dates: set[date] = field(default_factory=set)
+    keys: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A staging table of this connection, with the columns of a table class.
+
+    Attributes:
+        connection: The only one that sees it.
+        model: The table class.
+    """
+
+    connection: psycopg.Connection[Any]
+    model: type[SQLModel]
+
+    @property
+    def name(self) -> str:
+        """Give the table's name with its schema."""
+        return str(self._table.fullname)
+
+    @property
+    def _table(self) -> Any:
+        return getattr(self.model, "__table__")  # noqa: B009 - SQLModel adds it to table classes
+
+    @property
+    def key(self) -> str:
+        """Give the first column of the primary key."""
+        return next(iter(self.model.model_fields))
+
+    def names(self) -> dict[str, sql.Composable]:
+        """Give the parts that statements are composed of."""
+        columns = list(self.model.model_fields)
+        rest = [name for name in columns if name != self.key]
+        return {
+            "target": sql.Identifier(*self.name.split(".")),
+            "staging": sql.Identifier(f"staged_{self._table.name}"),
+            "key": sql.Identifier(self.key),
+            "columns": _listed(columns),
+            "staged_columns": _listed(columns, "s"),
+            "rest": _listed(rest),
+            "excluded": _listed(rest, "excluded"),
+            "target_rest": _listed(rest, "t"),
+            "staged_rest": _listed(rest, "s"),
+        }
+
+    def execute(self, text: str, **parts: sql.Composable) -> psycopg.Cursor[Any]:
+        """Run a statement with the table's names filled in."""
+        return self.connection.execute(sql.SQL(text).format(**self.names(), **parts))
+
+    def copy(self, storage: Storage, uri: str) -> None:
+        """Copy the rows of one Parquet file; the file is held, the table never."""
+        rows = read_files(storage, [uri]).select(self.model.model_fields.keys())
+        binary = [name for name, kind in rows.schema.items() if kind == pl.Binary]
+        rows = rows.with_columns(pl.col(binary).bin.encode("hex"))
+        statement = sql.SQL("COPY {staging} ({columns}) FROM STDIN (FORMAT csv)").format(**self.names())
+        with self.connection.cursor() as cursor, cursor.copy(statement) as out:
+            for part in rows.iter_slices(ROWS_PER_WRITE):
+                out.write(part.write_csv(include_header=False).encode())
+
+    def analyse(self) -> None:
+        """Tell the planner what was copied."""
+        self.execute("ANALYZE {staging}")
+
+
+def stage(connection: psycopg.Connection[Any], model: type[SQLModel]) -> Staged:
+    """Make an empty staging table, which ends with the connection.
+
+    Args:
+        connection: To the warehouse.
+        model: The table class.
+
+    Returns:
+        The staging table.
+    """
+    staged = Staged(connection, model)
+    staged.execute("DROP TABLE IF EXISTS {staging}")
+    staged.execute("CREATE TEMP TABLE {staging} (LIKE {target})")
+    return staged
+
+
+def merge_dimension(staged: Staged) -> Changes:
+    """Add and change the rows of a dimension; rows that are the same are not written.
+
+    Args:
+        staged: All rows of the dimension.
+
+    Returns:
+        What moved.
+    """
+    cursor = staged.execute(
+        "INSERT INTO {target} AS t ({columns}) SELECT {columns} FROM {staging} "
+        "ON CONFLICT ({key}) DO UPDATE SET ({rest}) = ROW ({excluded}) "
+        "WHERE ({target_rest}) IS DISTINCT FROM ({excluded}) RETURNING t.{key}"
+    )
+    keys = {int(key) for (key,) in cursor}
+    return Changes(len(keys), keys=keys)
+
+
+def remove_vanished(staged: Staged) -> set[int]:
+    """Remove the rows of a dimension that gold no longer has; no fact points to them any more.
+
+    Args:
+        staged: All rows of the dimension.
+
+    Returns:
+        Their keys.
+    """
+    cursor = staged.execute(
+        "DELETE FROM {target} AS t "
+        "WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE s.{key} = t.{key}) RETURNING t.{key}"
+    )
+    return {int(key) for (key,) in cursor}
+
+
+def merge_facts(staged: Staged, months: Sequence[str]) -> Changes:
+    """Bring some months of the fact table to what is staged.
+
+    Args:
+        staged: All fact rows of these months.
+        months: YYYY-MM.
+
+    Returns:
+        What moved.
+    """
+    changes = Changes()
+    new_quarters = _missing_quarters(staged.connection, months)
+    for quarter in new_quarters:
+        _load_quarter(staged, quarter, changes)
+    for month in (month for month in months if quarter_of(month) not in new_quarters):
+        _merge_month(staged, month, changes)
+    return changes
+
+
+def quarter_of(month: str) -> tuple[int, int]:
+    """Give year and quarter of a month YYYY-MM."""
+    return int(month[:4]), (int(month[5:7]) + 2) // 3
+
+
+def _missing_quarters(connection: psycopg.Connection[Any], months: Sequence[str]) -> list[tuple[int, int]]:
+    """Give the quarters of these months that have no partition yet."""
+    quarters = sorted({quarter_of(month) for month in months})
+    names = {f"gold.{_partition_name(quarter)}": quarter for quarter in quarters}
+    found = connection.execute(statement("publish/missing_partitions").encode(), {"names": list(names)})
+    return sorted(names[name] for (name,) in found)
+
+
+def _partition_name(quarter: tuple[int, int]) -> str:
+    return f"{getattr(FactSale, '__tablename__')}_{quarter[0]:04}_q{quarter[1]}"  # noqa: B009
+
+
+def _bounds(first: date, months: int) -> dict[str, sql.Composable]:
+    place = first.year * 12 + first.month - 1 + months
+    return {"first": sql.Literal(first), "behind": sql.Literal(date(place // 12, place % 12 + 1, 1))}
+
+
+def _load_quarter(staged: Staged, quarter: tuple[int, int], changes: Changes) -> None:
+    """Load a quarter without a partition: filled alone, then attached, which builds indexes and checks keys in bulk."""
+    bounds = _bounds(date(quarter[0], quarter[1] * 3 - 2, 1), 3)
+    partition = sql.Identifier("gold", _partition_name(quarter))
+    staged.execute("CREATE TABLE {partition} (LIKE {target} INCLUDING DEFAULTS)", partition=partition)
+    cursor = staged.execute(
+        "INSERT INTO {partition} ({columns}) SELECT {columns} FROM {staging} "
+        "WHERE invoice_date >= {first} AND invoice_date < {behind} ORDER BY invoice_date, sale_key",
+        partition=partition, **bounds,
+    )  # fmt: skip
+    changes.rows += cursor.rowcount
+    days = staged.execute("SELECT DISTINCT invoice_date FROM {partition}", partition=partition)
+    changes.dates.update(day for (day,) in days)
+    staged.execute(
+        "ALTER TABLE {target} ATTACH PARTITION {partition} FOR VALUES FROM ({first}) TO ({behind})",
+        partition=partition, **bounds,
+    )  # fmt: skip
+    staged.execute("ANALYZE {partition}", partition=partition)
+
+
+def _merge_month(staged: Staged, month: str, changes: Changes) -> None:
+    """Remove the rows of a month that gold has not, or has otherwise, and add those that are missing."""
+    bounds = _bounds(date(int(month[:4]), int(month[5:7]), 1), 1)
+    for text in (
+        "DELETE FROM {target} AS t WHERE t.invoice_date >= {first} AND t.invoice_date < {behind} AND NOT EXISTS ("
+        "SELECT FROM {staging} AS s WHERE s.{key} = t.{key} AND ({staged_rest}) IS NOT DISTINCT FROM ({target_rest})"
+        ") RETURNING t.invoice_date",
+        "INSERT INTO {target} ({columns}) SELECT {staged_columns} FROM {staging} AS s "
+        "WHERE s.invoice_date >= {first} AND s.invoice_date < {behind} AND NOT EXISTS ("
+        "SELECT FROM {target} AS t WHERE t.{key} = s.{key} AND t.invoice_date = s.invoice_date) RETURNING invoice_date",
+    ):
+        cursor = staged.execute(text, **bounds)
+        changes.rows += cursor.rowcount
+        changes.dates.update(day for (day,) in cursor)
+
+
+def _listed(names: Sequence[str], prefix: str = "") -> sql.Composable:
+    """List columns, each with the prefix of its table."""
+    return sql.SQL(", ").join(sql.Identifier(prefix, name) if prefix else sql.Identifier(name) for name in names)

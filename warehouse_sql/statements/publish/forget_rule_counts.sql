@@ -1,0 +1,1 @@
+DELETE FROM ops.rule_counts
