@@ -61,7 +61,7 @@ def write_file(
 
 
 def read_files(storage: Storage, uris: list[str], columns: list[str] | None = None) -> pl.DataFrame:
-    """Read whole Parquet files, in the order given; columns absent in one are null.
+    """Read whole Parquet files, in the order given; without `columns`, a column absent in one of them is null there.
 
     Args:
         storage: The lake.
@@ -72,5 +72,8 @@ def read_files(storage: Storage, uris: list[str], columns: list[str] | None = No
         One frame, without partition columns.
     """
     options: Any = storage.options or None
-    frames = [pl.read_parquet(uri, columns=columns, storage_options=options, hive_partitioning=False) for uri in uris]
+    frames = [
+        pl.read_parquet(uri, columns=columns, storage_options=options, hive_partitioning=False, glob=False)
+        for uri in uris
+    ]
     return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()

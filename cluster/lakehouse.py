@@ -17,7 +17,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import create_table_with_add_actions
 
 from cluster.delta_sink import WrittenFile
-from cluster.errors import DataError, RetryableError
+from cluster.errors import DataError, FatalError, RetryableError
 from cluster.lease import Lease
 from cluster.storage import Storage
 
@@ -96,7 +96,7 @@ class Lakehouse:
             raise DataError(
                 f"The table {table} cannot be read" + (f" at version {version}" if version is not None else ""),
                 where=self.storage.table_uri(table),
-                why=str(error).strip().splitlines()[0],
+                why=str(error).strip().partition("\n")[0],
                 remedy="Run `retail history " + table + "` to see its versions.",
             ) from error
 
@@ -150,10 +150,20 @@ class Lakehouse:
         return sum(file.rows for file in self.files(table, version))
 
     def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
-        """Open a version as a lazy frame; the caller bounds what it collects."""
-        return pl.scan_delta(
-            self.storage.table_uri(table), version=version, storage_options=self.storage.options or None
-        )
+        """Open a version as a lazy frame; the caller bounds what it collects.
+
+        It names the files itself, since `polars.scan_delta` finds none below a folder with a blank in its name.
+        """
+        opened = self._open(table, version)
+        schema = pl.DataFrame(pl.from_arrow(pa.schema(opened.schema().to_arrow()).empty_table())).schema
+        files = [file.uri for file in self.files(table, opened.version())]
+        if not files:
+            return pl.LazyFrame(schema=schema)
+        hive = pl.Schema({name: schema[name] for name in opened.metadata().partition_columns})
+        return pl.scan_parquet(
+            files, glob=False, schema=schema, hive_partitioning=bool(hive), hive_schema=hive or None,
+            missing_columns="insert", storage_options=self.storage.options or None,
+        )  # fmt: skip
 
     def committed_number(self, table: str) -> int | None:
         """Give the number of the last run that committed the table."""
@@ -193,8 +203,8 @@ class LakeWriter(Lakehouse):
             The version that holds the commit.
 
         Raises:
-            RetryableError: Another writer came first.
-            FatalError: The lease is no longer ours.
+            RetryableError: Another writer came first, or the lease is no longer ours.
+            FatalError: An append brings a column that the table does not have.
         """
         self.lease.check()
         if self.committed_number(table) == self.number:
@@ -210,6 +220,7 @@ class LakeWriter(Lakehouse):
                     storage_options=self.storage.options or None, commit_properties=properties,
                 )  # fmt: skip
             elif commit.mode == "append":
+                self._refuse_new_columns(table, commit)
                 self._open(table).create_write_transaction(
                     actions, "append", schema, partition_by, commit_properties=properties
                 )
@@ -224,6 +235,15 @@ class LakeWriter(Lakehouse):
                 remedy="Run the command again.",
             ) from error  # fmt: skip
         return TableVersion(table, self._open(table).version(), self.run_id)
+
+    def _refuse_new_columns(self, table: str, commit: Commit) -> None:
+        """Delta would take the files of such an append and never show the column."""
+        new = [name for name in commit.schema.names if name not in self.schema(table).names]
+        if new:
+            raise FatalError(
+                f"An append to {table} brings new columns: {', '.join(new)}", where=self.storage.table_uri(table),
+                remedy="Nothing was committed; commit it with `replace`.",
+            )  # fmt: skip
 
     def heal(self, main: str, siblings: Iterable[str]) -> list[str]:
         """Take siblings back to what the main table names, after a run that ended between its commits.

@@ -117,7 +117,7 @@ class Lease:
             try:
                 self._renew()
             except (RetryableError, DeltaError, OSError):
-                return  # check() tells the driver before its next commit
+                continue  # the store may be back at the next beat; check() tells the driver of a lost lease
 
     def release(self) -> None:
         """Give the lease back; one that was lost is left to its new owner."""

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from cluster.errors import ConfigurationError
 
@@ -21,7 +21,10 @@ DateOrder = Literal["month_first", "day_first"]
 class Settings(BaseSettings):
     """The settings of one process; each field is the environment variable `RETAIL_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="RETAIL_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RETAIL_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True,
+        hide_input_in_errors=True,
+    )  # fmt: skip
 
     home: Path = Field(Path(".retail"), description="Folder of all local state.")
     lake_uri: str = Field("", description="Lake folder or s3://, gs://, abfss:// URL; empty: <home>/lake.")
@@ -51,6 +54,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute_home(cls, home: Path) -> Path:
         return home.expanduser().absolute()
+
+    @field_validator("lake_uri")
+    @classmethod
+    def _absolute_lake(cls, uri: str) -> str:
+        return uri if not uri or "://" in uri else str(Path(uri).expanduser().absolute())
 
     @field_validator("time_zone")
     @classmethod
@@ -92,13 +100,20 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        name = "RETAIL_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise ConfigurationError(
-            "A setting has a wrong value",
-            where=name,
-            why=first["msg"],
-            remedy="Correct it, or unset it for the default.",
-        ) from error
+        inside = "".join(f"{part}: " for part in first["loc"][1:])
+        raise _wrong_value(str(first["loc"][0]), inside + first["msg"]) from error
+    except SettingsError as error:
+        name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+        raise _wrong_value(name, "it is not JSON") from error
+
+
+def _wrong_value(name: str, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        "A setting has a wrong value",
+        where=f"RETAIL_{name.upper()}",
+        why=why,
+        remedy="Correct it, or unset it for the default.",
+    )
 
 
 def ray_address() -> str | None:

@@ -94,6 +94,7 @@ class RefinedPart:
     Attributes:
         name: Distinct name, the same when the task is repeated.
         file_sha256: The file it comes from.
+        batch_id: The run that ingested it.
         lines: Lines read.
         amount: Money of the lines whose quantity and price parse.
         dead_letters: Lines that could not be split.
@@ -108,6 +109,7 @@ class RefinedPart:
 
     name: str
     file_sha256: str
+    batch_id: str
     lines: int
     amount: Decimal
     dead_letters: int = 0
@@ -137,7 +139,7 @@ def read_part(storage: Storage, settings: Settings, item: PartItem) -> Row:
     name = f"{file.sha256[:ROW_ID_DIGITS]}-{item.number:05}"
     target = RefineTarget(name, item.buckets, file.batch_id)
     facts: dict[str, Any] = refine_part(storage, settings, lines, file.date_order, target)
-    facts |= {"file_sha256": file.sha256, "dead_letters": len(cells.dead)}
+    facts |= {"file_sha256": file.sha256, "batch_id": file.batch_id, "dead_letters": len(cells.dead)}
     if lines.height:
         partition = {"batch_id": file.batch_id}
         facts["written"] = write_file(storage, SALES_LINES, name, lines.drop("batch_id"), partition)
@@ -164,7 +166,7 @@ def refine_bronze_file(storage: Storage, settings: Settings, item: dict[str, Any
     name = item["uri"].rpartition("/")[2].removesuffix(".parquet")
     target = RefineTarget(name, item["buckets"], item["run_id"])
     facts = refine_part(storage, settings, lines, item["date_orders"][sha256], target)
-    return {"part": facts | {"file_sha256": sha256}}
+    return {"part": facts | {"file_sha256": sha256, "batch_id": item["batch_id"]}}
 
 
 @dataclass(frozen=True)

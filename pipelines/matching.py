@@ -4,18 +4,19 @@ Equal lines, and all lines of an invoice, fall into one bucket, so a bucket can 
 and leaves its exceptions (second occurrences, merged lines) in scratch; every other line is a first one and new.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from cluster.delta_sink import read_files
 from cluster.storage import Storage
-from pipelines.identity import line_ids
+from pipelines.identity import HASH_BYTES, line_ids
 from pipelines.refine import buckets_of
 from pipelines.scratch import scan_scratch, write_scratch
 from pipelines.tasks import Row
 
+HALF = HASH_BYTES // 2
 EXISTING = ("line_id", "invoice_key", "row_id", "batch_id")
 
 
@@ -26,11 +27,13 @@ class Delivered:
     Attributes:
         part: Number of the part in the run.
         file: Rank of its file by sha256; of equal lines in several files the smallest (file, line) wins.
+        batch_id: The batch that brought it.
         keys_uri: Scratch file with line_hash, invoice_key, row_number, row_id.
     """
 
     part: int
     file: int
+    batch_id: str
     keys_uri: str
 
 
@@ -44,7 +47,6 @@ class BucketItem:
         delivered: Keys of all parts.
         silver_uris: Files of silver.retail_transactions in the months of the delivery.
         rejected_uris: Files of silver.rejected_lines.
-        batch_id: The run, for lines that are merged into lines of the same run.
         decisions_uri: Where the exceptions go.
     """
 
@@ -53,7 +55,6 @@ class BucketItem:
     delivered: tuple[Delivered, ...]
     silver_uris: tuple[str, ...]
     rejected_uris: tuple[str, ...]
-    batch_id: str
     decisions_uri: str
 
 
@@ -72,7 +73,7 @@ def match_bucket(storage: Storage, item: BucketItem) -> Row:
     lines = lines.with_columns(occurrence=_occurrences(lines))
     lines = lines.with_columns(line_ids(lines["line_hash"], lines["occurrence"]).alias("line_id"))
     existing = _existing(storage, item)
-    lines = _winners(lines, existing, item.batch_id)
+    lines = _winners(lines, existing, {part.part: part.batch_id for part in item.delivered})
     decisions = _split_flags(lines, existing).filter(pl.col("merged") | (pl.col("occurrence") > 1))
     columns = ["part", "row_number", "occurrence", "merged", "kept_row_id", "kept_batch_id"]
     flags = ["possible_split", "equal_lines_only"]
@@ -114,28 +115,33 @@ def _existing(storage: Storage, item: BucketItem) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def _winners(lines: pl.DataFrame, existing: pl.DataFrame, batch_id: str) -> pl.DataFrame:
+def _winners(lines: pl.DataFrame, existing: pl.DataFrame, batches: Mapping[int, str]) -> pl.DataFrame:
     """Find for each line the one that stays: the existing one, else the first of the run.
 
     Args:
         lines: Delivered lines in order of (file, row_number), with line_id.
         existing: Lines that are there.
-        batch_id: The run.
+        batches: Part → the batch that brought it.
 
     Returns:
         The lines with merged, kept_row_id, kept_batch_id (null for a line that stays itself).
     """
+    parts, ids = list(batches), list(batches.values())
+    first_batch_id = pl.col("first_part").replace_strict(parts, ids, return_dtype=pl.String)
     old = existing.select("line_id", old_row_id="row_id", old_batch_id="batch_id")
-    first = pl.col("row_id").first().over("line_id") if lines["line_id"].is_duplicated().any() else pl.col("row_id")
+    first = pl.struct(first_row_id="row_id", first_part="part")
+    if lines["line_id"].is_duplicated().any():
+        first = first.first().over("line_id")
     return (
         lines.join(old, on="line_id", how="left", maintain_order="left")
-        .with_columns(first_row_id=first)
+        .with_columns(first.alias("first"))
+        .unnest("first")
         .with_columns(
             merged=pl.col("old_row_id").is_not_null() | (pl.col("first_row_id") != pl.col("row_id")),
         )
         .with_columns(
             kept_row_id=pl.when("merged").then(pl.coalesce("old_row_id", "first_row_id")),
-            kept_batch_id=pl.when("merged").then(pl.coalesce("old_batch_id", pl.lit(batch_id))),
+            kept_batch_id=pl.when("merged").then(pl.coalesce("old_batch_id", first_batch_id)),
         )
     )
 
@@ -145,18 +151,20 @@ def _split_flags(lines: pl.DataFrame, existing: pl.DataFrame) -> pl.DataFrame:
 
     A file that re-delivers an invoice whole brings exactly the lines that are there. It is suspicious where it also
     brings new ones, or lacks some. An invoice of equal lines only looks the same either way.
+    Refused lines without an invoice number make no invoice, so they are never flagged.
     """
-    touched = lines.filter("merged").select(pl.col("invoice_key").unique())
+    touched = lines.filter(pl.col("merged") & (pl.col("invoice_key") != "")).select(pl.col("invoice_key").unique())
     if touched.height == 0:
         none = pl.lit(value=False)
         return lines.with_columns(possible_split=none, equal_lines_only=none)
     mine = lines.join(touched, on="invoice_key", how="semi")
-    there = existing.join(touched, on="invoice_key", how="semi").group_by("invoice_key").agg(old=pl.len())
-    kept = mine.group_by("invoice_key").agg(new=(~pl.col("merged")).sum()).join(there, on="invoice_key", how="left")
-    in_all = kept.select("invoice_key", in_all=pl.col("new") + pl.col("old").fill_null(0))
-    by_file = mine.group_by("file", "invoice_key").agg(
-        in_file=pl.len(), brings_new=(~pl.col("merged")).any(), contents=pl.col("line_hash").n_unique()
+    kept = pl.concat(
+        frame.select("invoice_key", "line_id")
+        for frame in (mine.filter(~pl.col("merged")), existing.join(touched, on="invoice_key", how="semi"))
     )
+    content = pl.col("line_id").bin.slice(0, HALF)  # an occurrence changes the lower half alone
+    in_all = kept.group_by("invoice_key").agg(in_all=pl.len(), contents=content.n_unique())
+    by_file = mine.group_by("file", "invoice_key").agg(in_file=pl.len(), brings_new=(~pl.col("merged")).any())
     flags = by_file.join(in_all, on="invoice_key").select(
         "file",
         "invoice_key",
@@ -164,5 +172,5 @@ def _split_flags(lines: pl.DataFrame, existing: pl.DataFrame) -> pl.DataFrame:
         equal_lines_only=pl.col("contents") == 1,
     )
     return lines.join(flags, on=["file", "invoice_key"], how="left", maintain_order="left").with_columns(
-        pl.col("possible_split", "equal_lines_only") & pl.col("merged")
+        pl.col("possible_split", "equal_lines_only").fill_null(value=False) & pl.col("merged")
     )

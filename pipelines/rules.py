@@ -57,10 +57,10 @@ _IS_ADJUSTMENT = _INVOICE.str.starts_with(ADJUSTMENT_PREFIX).fill_null(value=Fal
 ERRORS: tuple[Rule, ...] = (
     _error("missing_invoice", "The line names no invoice.", _INVOICE.is_null()),
     _error("missing_stock_code", "The line names no product.", pl.col("stock_code").is_null()),
-    _error("bad_quantity", "The quantity is not a whole number.", _QUANTITY.is_null()),
+    _error("bad_quantity", "The quantity is not a whole number of at most 15 digits.", _QUANTITY.is_null()),
     _error("zero_quantity", "A quantity of zero moves nothing.", _QUANTITY == 0),
     _error("bad_date", "The time is missing, impossible or in the other date order.", pl.col("invoice_ts").is_null()),
-    _error("bad_price", "The price is not a number.", _PRICE.is_null()),
+    _error("bad_price", "The price is not a number below 10¹⁴.", _PRICE.is_null()),
     _error("negative_price", "A price below zero outside an adjustment (invoice A…).", (_PRICE < 0) & ~_IS_ADJUSTMENT),
     _error(
         "out_of_range",

@@ -33,9 +33,9 @@ def write_scratch(storage: Storage, uri: str, frame: pl.DataFrame) -> str:
 def scan_scratch(storage: Storage, uri: str) -> pl.LazyFrame:
     """Open a frame that `write_scratch` wrote; on a local disk it is mapped into memory, not read."""
     if is_local(uri):
-        return pl.scan_ipc(uri)
+        return pl.scan_ipc(uri, glob=False)
     options: Any = storage.options or None
-    return pl.scan_ipc(uri, storage_options=options)
+    return pl.scan_ipc(uri, storage_options=options, glob=False)
 
 
 def remove_dead_scratch(storage: Storage, run_id: str) -> list[str]:

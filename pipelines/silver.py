@@ -114,10 +114,12 @@ def _match(context: StepContext, parts: Sequence[RefinedPart], buckets: int) -> 
         BucketItem(
             bucket,
             buckets,
-            tuple(Delivered(n, ranks[part.file_sha256], part.scratch[2 + bucket]) for n, part in enumerate(parts)),
+            tuple(
+                Delivered(n, ranks[part.file_sha256], part.batch_id, part.scratch[2 + bucket])
+                for n, part in enumerate(parts)
+            ),
             tuple(file.uri for file in silver if file.partition[MONTH] in months),
             tuple(file.uri for file in rejected),
-            lake.run_id,
             f"{lake.storage.scratch_uri(lake.run_id)}/decisions-{bucket}.arrow",
         )
         for bucket in range(buckets)

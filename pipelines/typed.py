@@ -18,14 +18,17 @@ from warehouse_sql.tables.gold import GUEST_ID
 UNKNOWN_COUNTRY = "Unspecified"
 MONEY = pl.Decimal(38, 4)
 FOUR_PLACES = Decimal("0.0001")
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 LARGEST_MONEY = Decimal(10) ** 14
 """Numbers from here on are not read: their product with a quantity could leave 38 digits."""
-QUANTITY = r"^[+-]?\d{1,15}(\.0*)?$"
+LARGEST_AMOUNT = Decimal(10) ** 18
+"""Amounts from here on count as unread: sums of them would leave the 28 digits of a Decimal."""
+QUANTITY = r"^[+-]?[0-9]{1,15}(\.0*)?$"
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
 
-ISO_TIME = r"^(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d*)?)?)?$"
-SLASH_TIME = r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?$"
+CLOCK = r"(?:[ T]([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9])"
+ISO_TIME = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})" + CLOCK + r"(?:\.[0-9]*)?)?)?$"
+SLASH_TIME = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})" + CLOCK + r")?)?$"
 
 SOURCE_OF = {"invoice_ts": "invoice_date"}
 """Typed value → source column, where the names differ."""
@@ -37,16 +40,20 @@ def typed_lines(cells: pl.DataFrame, date_order: DateOrder) -> pl.DataFrame:
     """Read the cells of sales lines.
 
     Args:
-        cells: Text columns `SOURCE_COLUMNS` (an absent one counts as null), one row per line.
+        cells: Text columns `SOURCE_COLUMNS`, one row per line; an absent column or cell counts as an empty one.
         date_order: How 12/1/2010 is read.
 
     Returns:
         One row per line, same order: invoice_no, stock_code, description (text; empty invoice and code are null),
-        quantity (Int64), invoice_ts (Datetime), unit_price, discount_amount, amount (Decimal(38, 4)), customer_id (null
-        for guests), country; Booleans code_changed, price_rounded, discount_unread, country_known, parses, and
-        is_slash_date, only_day_first and only_month_first (the date fits that order alone); line_hash (16 bytes).
+        quantity (Int64), invoice_ts (Datetime), unit_price, discount_amount, amount (Decimal(38, 4); null from
+        `LARGEST_AMOUNT` on), customer_id (null for guests), country; Booleans code_changed, price_rounded,
+        discount_unread, country_known, parses, and is_slash_date, only_day_first and only_month_first (the date fits
+        that order alone); line_hash (16 bytes).
     """
-    columns = {name: cells[name] if name in cells.columns else _nulls(name, cells.height) for name in SOURCE_COLUMNS}
+    columns = {
+        name: cells[name].fill_null("") if name in cells.columns else pl.repeat("", cells.height, eager=True)
+        for name in SOURCE_COLUMNS
+    }
     reads: dict[str, Read] = {
         "invoice_no": lambda distinct: _named(invoice_no=_upper(distinct)),
         "stock_code": _read_codes,
@@ -59,8 +66,9 @@ def typed_lines(cells: pl.DataFrame, date_order: DateOrder) -> pl.DataFrame:
         "discount_amount": _read_discounts,
     }
     parts = [spread(columns[name], _with_fields(read)) for name, read in reads.items()]
+    amount = pl.col("quantity").cast(pl.Decimal(38, 0)) * pl.col("unit_price")
     lines = pl.concat(parts, how="horizontal").with_columns(
-        amount=pl.col("quantity").cast(pl.Decimal(38, 0)) * pl.col("unit_price"),
+        amount=pl.when(amount.abs() < LARGEST_AMOUNT).then(amount),
         parses=pl.all_horizontal(
             pl.col("invoice_no", "stock_code", "quantity", "invoice_ts", "unit_price").is_not_null()
         ),
@@ -120,10 +128,6 @@ def _named(**columns: pl.Series) -> pl.DataFrame:
     return pl.DataFrame([column.alias(name) for name, column in columns.items()])
 
 
-def _nulls(name: str, length: int) -> pl.Series:
-    return pl.Series(name, [None], dtype=pl.String).new_from_index(0, length)
-
-
 def _null_if_empty(text: pl.Series) -> pl.Series:
     return text.set(text == "", None)
 
@@ -143,12 +147,12 @@ def _read_codes(distinct: pl.Series) -> pl.DataFrame:
 
 def _read_quantities(distinct: pl.Series) -> pl.DataFrame:
     text = distinct.str.strip_chars()
-    whole = text.set(~text.str.contains(QUANTITY), None).str.extract(r"^\+?(-?\d+)")
+    whole = text.set(~text.str.contains(QUANTITY), None).str.extract(r"^\+?(-?[0-9]+)")
     return _named(quantity=whole.cast(pl.Int64))
 
 
 def _read_customers(distinct: pl.Series) -> pl.DataFrame:
-    customer = distinct.str.strip_chars().str.replace(r"^(\d+)\.0+$", "$1")
+    customer = distinct.str.strip_chars().str.replace(r"^([0-9]+)\.0+$", "$1")
     return _named(customer_id=customer.set((customer == "") | (customer.str.to_uppercase() == GUEST_ID), None))
 
 
@@ -166,7 +170,7 @@ def _read_countries(distinct: pl.Series) -> pl.DataFrame:
 
 
 def _read_money(distinct: pl.Series, value_name: str, rounded_name: str) -> pl.DataFrame:
-    read = [read_money(text) for text in distinct.to_list()]
+    read = [read_money(text) for text in distinct.str.strip_chars().to_list()]
     values = pl.Series(value_name, [value for value, _ in read], dtype=MONEY)
     return _named(**{value_name: values, rounded_name: pl.Series([rounded for _, rounded in read], dtype=pl.Boolean)})
 
@@ -183,12 +187,11 @@ def read_money(text: str) -> tuple[Decimal | None, bool]:
     """Read a price or amount exactly.
 
     Args:
-        text: A cell.
+        text: A cell without blanks around it.
 
     Returns:
         The number rounded half to even to 4 decimals, None where the cell is no number; and whether digits were lost.
     """
-    text = text.strip()
     if not NUMBER.fullmatch(text):
         return None, False
     try:
@@ -204,28 +207,23 @@ def _read_times(distinct: pl.Series, date_order: DateOrder) -> pl.DataFrame:
     parts = text.select(
         iso=pl.col("text").str.extract_groups(ISO_TIME), slash=pl.col("text").str.extract_groups(SLASH_TIME)
     )
-    first, second = (parts["slash"].struct.field(name).cast(pl.Int32) for name in ("1", "2"))
-    only_day_first = ((first > 12) & (first <= 31) & (second <= 12)).fill_null(value=False)
-    only_month_first = ((second > 12) & (second <= 31) & (first <= 12)).fill_null(value=False)
-    day, month = ("1", "2") if date_order == "day_first" else ("2", "1")
     iso, slash = pl.col("iso").struct, pl.col("slash").struct
-    stamp = parts.select(
-        pl.coalesce(
-            _stamp(iso.field("1"), iso.field("2"), iso.field("3"), iso),
-            _stamp(slash.field("3"), slash.field(month), slash.field(day), slash),
-        )
-    ).to_series()
-    plausible = stamp.dt.year().is_between(EARLIEST_YEAR, LATEST_YEAR)
-    return _named(
-        invoice_ts=stamp.set(~plausible, None),
-        only_day_first=only_day_first,
-        only_month_first=only_month_first,
-        is_slash_date=first.is_not_null(),
+    return parts.select(
+        "slash",
+        iso=_stamp(iso.field("1"), iso.field("2"), iso.field("3"), iso),
+        month_first=_stamp(slash.field("3"), slash.field("1"), slash.field("2"), slash),
+        day_first=_stamp(slash.field("3"), slash.field("2"), slash.field("1"), slash),
+    ).select(
+        invoice_ts=pl.coalesce("iso", date_order),
+        only_day_first=pl.col("day_first").is_not_null() & pl.col("month_first").is_null(),
+        only_month_first=pl.col("month_first").is_not_null() & pl.col("day_first").is_null(),
+        is_slash_date=slash.field("1").is_not_null(),
     )
 
 
 def _stamp(year: pl.Expr, month: pl.Expr, day: pl.Expr, groups: "pl.expr.struct.ExprStructNameSpace") -> pl.Expr:
-    """Put a time together; a day or hour that does not exist gives null, a missing time midnight."""
+    """Put a time together; one that does not exist or has an implausible year is null, a missing clock midnight."""
     clock = [groups.field(name).fill_null("0") for name in ("4", "5", "6")]
     text = pl.concat_str(year, month, day, *clock, separator=" ")
-    return text.str.to_datetime("%Y %m %d %H %M %S", time_unit="us", strict=False)
+    stamp = text.str.to_datetime("%Y %m %d %H %M %S", time_unit="us", strict=False)
+    return pl.when(stamp.dt.year().is_between(EARLIEST_YEAR, LATEST_YEAR)).then(stamp)

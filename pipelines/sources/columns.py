@@ -64,19 +64,23 @@ def _read_aliases(path: Path | None) -> dict[str, list[str]]:
     if path is None:
         return {}
     try:
-        columns: dict[str, list[str]] = tomllib.loads(path.read_text()).get("columns", {})
-    except (OSError, tomllib.TOMLDecodeError) as error:
+        columns = tomllib.loads(path.read_text(encoding="utf-8")).get("columns", {})
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
             "The file of column aliases cannot be read", where=str(path), why=str(error),
             remedy="Correct RETAIL_COLUMN_ALIASES or the file.",
         ) from error  # fmt: skip
-    if not all(isinstance(names, list) for names in columns.values()):
+    if not isinstance(columns, dict) or not all(map(_is_spellings, columns.values())):
         raise ConfigurationError(
             "The alias file has the wrong form",
             where=str(path),
             remedy='Write for instance: [columns] country = ["Land"]',
         )
     return columns
+
+
+def _is_spellings(names: object) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) and fold(name) for name in names)
 
 
 def map_columns(header: Sequence[str], aliases: Mapping[str, str], where: str) -> list[str]:
@@ -111,7 +115,7 @@ def map_columns(header: Sequence[str], aliases: Mapping[str, str], where: str) -
             f"Required columns are missing: {', '.join(missing)}",
             where=where,
             why=_why_missing(header),
-            remedy=_how_to_name(missing, header),
+            remedy=_how_to_name(missing, [cell for cell in header if fold(cell) not in aliases]),
         )
     return names
 
@@ -132,8 +136,8 @@ def _why_missing(header: Sequence[str]) -> str:
     return f"the header is {shown}" + (f"; its separator looks like {other!r}, not a comma" if other else "")
 
 
-def _how_to_name(missing: Sequence[str], header: Sequence[str]) -> str:
-    folded = {fold(cell): cell for cell in header}
+def _how_to_name(missing: Sequence[str], unknown: Sequence[str]) -> str:
+    folded = {fold(cell): cell for cell in unknown}
     near = get_close_matches(fold(missing[0]), folded, n=1)
     hint = f" If {folded[near[0]]!r} is {missing[0]}, add:" if near else " For instance:"
     example = folded[near[0]] if near else "NAME IN THE FILE"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
+from cluster.errors import ConfigurationError
 from cluster.storage import Storage, is_local
 from pipelines.sources import READERS, suffix_of
 
@@ -32,12 +33,16 @@ def find_files(storage: Storage, inputs: Sequence[str]) -> Found:
         inputs: Files, folders (their files, at any depth, hidden ones left out), globs or URLs.
 
     Returns:
-        Files, and a refusal for a missing path, an unknown format and a folder or glob without files.
+        Files, and a refusal for a missing path, an unknown scheme or format and a folder or glob without files.
     """
     uris: dict[str, None] = {}
     refusals: list[dict[str, str]] = []
     for named in inputs:
-        files, empty = _local(named) if is_local(named) else _remote(storage, named)
+        try:
+            files, empty = _local(named) if is_local(named) else _remote(storage, named)
+        except ConfigurationError as error:
+            refusals.append({key: value for key, value in error.as_dict().items() if key != "error"})
+            continue
         if not files:
             refusals.append({"what": empty, "where": named, "why": "", "remedy": "Check the path."})
         for uri in files:
