@@ -137,9 +137,10 @@ def test_months_and_the_sum_of_their_days(real_api: TestClient, real_data: Path)
 
 def test_countries_through_api_and_sql(real_shop: tuple[Shop, Run], real_api: TestClient, real_data: Path) -> None:
     shop, _ = real_shop
-    names = ("lines_all", "sale_lines", "sale_invoices", "customers_all")
+    counts = ("lines_all", "sale_lines", "sale_invoices", "customers_all")
+    sums = ("sales_revenue", "net_all_lines")
     wanted = {
-        row["Country"]: (*(int(row[n]) for n in names), money(row["sales_revenue"]), money(row["net_all_lines"]))
+        row["Country"]: (*(int(row[name]) for name in counts), *(money(row[name]) for name in sums))
         for row in expected(real_data, "country")
     }
     answered = {
@@ -160,7 +161,7 @@ def test_countries_through_api_and_sql(real_shop: tuple[Shop, Run], real_api: Te
            JOIN gold.dim_customers USING (customer_key) GROUP BY 1""",
     )
     assert {country: tuple(figures) for country, *figures in rows} == wanted
-    by_country = defaultdict(Decimal)
+    by_country: dict[str, Decimal] = defaultdict(Decimal)
     for row in pages(real_api, "/api/v1/datamart/revenue", granularity="month", group_by="country"):
         by_country[row["country"]] += amount(row["net"])
     assert by_country == {country: figures[-1] for country, figures in wanted.items()}
@@ -250,7 +251,7 @@ def test_the_first_days_again_change_no_content(
     shop, _ = real_shop
     days = sorted((real_data / "by_day").glob("*.csv"))
     random.Random(8).shuffle(days)
-    renamed = [shutil.copy(day, tmp_path / f"till-{number}.csv") for number, day in enumerate(days)]
+    renamed = [Path(shutil.copy(day, tmp_path / f"till-{number}.csv")) for number, day in enumerate(days)]
     run = shop.run(*renamed)
     silver = run.results[1]
     assert silver.counts.merged == silver.counts.read == 22_523
