@@ -46,8 +46,8 @@ BAD_DEBT_CODE, BAD_DEBT_NAME = "B", "Adjust bad debt"
 COUNTRIES = (
     "United Kingdom", "EIRE", "Germany", "France", "Netherlands", "Spain", "Switzerland", "Belgium", "Portugal",
     "Unspecified", "Channel Islands", "Australia", "Sweden", "Italy", "Cyprus", "Finland", "Austria", "Norway",
-    "Denmark", "Greece", "RSA", "Japan", "USA", "Poland", "Malta", "Hong Kong", "Singapore", "Canada", "Iceland", "Lithuania",
-    "United Arab Emirates", "Israel", "European Community", "Korea", "Bahrain", "Brazil", "Thailand",
+    "Denmark", "Greece", "RSA", "Japan", "USA", "Poland", "Malta", "Hong Kong", "Singapore", "Canada", "Iceland",
+    "Lithuania", "United Arab Emirates", "Israel", "European Community", "Korea", "Bahrain", "Brazil", "Thailand",
     "Lebanon", "Bermuda", "Saudi Arabia", "Czech Republic", "Nigeria", "West Indies",
 )  # fmt: skip
 """All names of both editions of UCI Online Retail, by their share."""
