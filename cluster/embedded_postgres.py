@@ -132,15 +132,18 @@ class EmbeddedPostgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.rmtree(self.data, ignore_errors=True)
         unfinished.mkdir(mode=0o700, parents=True)
+        password = self.data.with_name("warehouse.password")
+        password.touch(0o600)
+        password.write_text(self.password_file.read_text() + "\n")
+        if self.as_user[:1] == ("setpriv",):
+            for path in (unfinished.parent, unfinished, password):
+                shutil.chown(path, "nobody", "nogroup")
         command = [
             str(_binary("initdb")), "-D", str(unfinished), "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync",
-            "-A", "scram-sha-256", "--pwfile=/dev/stdin",
+            "-A", "scram-sha-256", f"--pwfile={password}",
         ]  # fmt: skip
-        if self.as_user[:1] == ("setpriv",):
-            shutil.chown(unfinished.parent, "nobody", "nogroup")
-            shutil.chown(unfinished, "nobody", "nogroup")
-        password = self.password_file.read_text() + "\n"
-        done = subprocess.run([*self.as_user, *command], input=password, capture_output=True, text=True, check=False)
+        done = subprocess.run([*self.as_user, *command], capture_output=True, text=True, check=False)
+        password.unlink()
         if done.returncode:
             raise FatalError(
                 "The embedded PostgreSQL cannot be made", where=str(self.data), why=done.stderr.strip()[-500:],

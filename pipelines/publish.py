@@ -116,6 +116,9 @@ def _compare(
     tables[FACT_SALES] = _described(lake, FACT_SALES, version)
     dimensions = [table for table in DIMENSIONS if not _is_published(tables[table], published.get(table))]
     months = _changed_months(lake, version, published.get(FACT_SALES))
+    if months is None:
+        held = connection.execute(statement("publish/months").encode())
+        months = {month: [] for (month,) in held} | _by_month(lake.files(FACT_SALES, version))
     silver = lake.latest(TRANSACTIONS)
     rules = silver[1]["rule_counts"] if silver else []
     known = {tuple(row) for row in connection.execute(statement("publish/rule_counts").encode())}
@@ -136,13 +139,15 @@ def _is_published(wanted: dict[str, Any], published: dict[str, Any] | None) -> b
     return published is not None and all(wanted[name] == published[name] for name in ("version", "run_id"))
 
 
-def _changed_months(lake: Lakehouse, version: int, published: dict[str, Any] | None) -> dict[str, list[DataFile]]:
-    """Group the fact files of months whose files differ; all months when the published version is not of this lake."""
-    now = _by_month(lake.files(FACT_SALES, version))
+def _changed_months(
+    lake: Lakehouse, version: int, published: dict[str, Any] | None
+) -> dict[str, list[DataFile]] | None:
+    """Group the fact files of months whose files differ; None when what is published is no version of this lake."""
     if published is None or published["version"] > version:
-        return now
+        return None
     if lake.notes(FACT_SALES, published["version"])["run_id"] != published["run_id"]:
-        return now
+        return None
+    now = _by_month(lake.files(FACT_SALES, version))
     before = _by_month(lake.files(FACT_SALES, published["version"]))
     changed = {month for month in now.keys() | before.keys() if now.get(month) != before.get(month)}
     return {month: now.get(month, []) for month in sorted(changed)}

@@ -8,6 +8,8 @@ import pytest
 from cluster.ray_session import RaySession, ray_session
 from cluster.settings import load_settings
 
+pytest.register_assert_rewrite("tests.contract.warehouse.suite")
+
 
 @pytest.fixture(scope="session")
 def ray_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaySession]:

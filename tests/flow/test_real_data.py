@@ -97,7 +97,7 @@ def test_days_through_api_and_sql(real_shop: tuple[Shop, Run], real_api: TestCli
     shop, _ = real_shop
     wanted: Figures = {
         row["sale_day"]: (
-            int(money(row["sale_lines"])), int(money(row["sale_invoices"])), int(money(row["units"])), money(row["sales_revenue"]),
+            *(int(money(row[name])) for name in ("sale_lines", "sale_invoices", "units")), money(row["sales_revenue"]),
             int(money(row["cancel_lines"])), money(row["cancel_value"]), money(row["net_all_lines"]),
         )
         for row in expected(real_data, "daily")

@@ -1,0 +1,225 @@
+"""What every PostgreSQL must do as a warehouse: one suite, run on the embedded server and on a real one.
+
+A subclass gives the fixture `url`: an empty database of its own.
+"""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+from cluster.errors import DataError, FatalError, RetryableError
+from cluster.lakehouse import LakeWriter
+from cluster.lease import Lease
+from cluster.storage import Storage
+from cluster.warehouse import connect, downgrade, masked, migrate
+from pipelines.publish import publish
+from pipelines.runs import end_run, last_runs, start_run
+from pipelines.steps import StepContext, StepResult
+from tests.flow.shop_lake import Platform, line, write
+
+runs = itertools.count(1)
+OLD = line(at="2011-01-10 10:00:00", text="OLD", customer="1")
+NEW = line(invoice="2", at="2011-05-10 10:00:00", text="NEW", customer="1")
+OTHER = line(invoice="C3", code="B2", quantity="-2", at="2011-02-10 10:00:00", customer="", country="France")
+
+
+def publish_lake(platform: Platform, url: str) -> StepResult:
+    settings = platform.read_settings()
+    storage = Storage.of(settings)
+    with Lease.take(storage, f"publish-{next(runs)}", 600) as lease:
+        return publish(StepContext(settings, LakeWriter(storage, lease)), url)
+
+
+def ask(url: str, text: str) -> list[tuple[Any, ...]]:
+    with connect(url) as connection:
+        return connection.execute(text.encode()).fetchall()
+
+
+def placed_rows(url: str) -> dict[str, set[tuple[Any, ...]]]:
+    """Give each row with the place where it stands: a row that is written again moves."""
+    tables = ("fact_sales", "dim_products", "dim_customers", "dim_date", "dim_country")
+    return {table: set(ask(url, f"SELECT ctid::text, tableoid, t::text FROM gold.{table} AS t")) for table in tables}
+
+
+class WarehouseSuite:
+    """The suite; it needs `ray_local` for the lakes that it publishes."""
+
+    @pytest.fixture
+    def migrated(self, url: str) -> str:
+        migrate(url)
+        return url
+
+    @pytest.fixture
+    def platform(self, tmp_path: Path, ray_local: object) -> Platform:
+        platform = Platform(tmp_path / "home")
+        platform.run(write(tmp_path / "1.csv", [OLD, NEW, OTHER]))
+        return platform
+
+    def test_migrations_go_up_down_and_up_and_match_the_table_classes(self, url: str) -> None:
+        from alembic.autogenerate import compare_metadata
+        from alembic.migration import MigrationContext
+
+        import warehouse_sql.tables.ops  # noqa: F401
+
+        migrate(url)
+        downgrade(url, "base")
+        assert ask(url, "SELECT 1 FROM pg_namespace WHERE nspname IN ('gold', 'ops')") == []
+        migrate(url)
+        migrate(url)
+        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+
+        def ours(name: str | None, kind: str, parents: object) -> bool:
+            if kind == "schema":
+                return name in ("gold", "ops")
+            return kind != "table" or not (name or "").startswith("fact_sales_")
+
+        with engine.connect() as connection:
+            options = {"include_schemas": True, "include_name": ours, "compare_type": True}
+            context = MigrationContext.configure(connection, opts=options)
+            assert compare_metadata(context, SQLModel.metadata) == []
+        engine.dispose()
+
+    def test_the_role_for_bi_tools_reads_and_no_more(self, migrated: str, platform: Platform) -> None:
+        publish_lake(platform, migrated)
+        with connect(migrated, autocommit=True) as connection:
+            connection.execute("SET ROLE retail_bi")
+            assert connection.execute("SELECT count(*) FROM gold.fact_sales").fetchone() == (3,)
+            assert connection.execute("SELECT count(*) FROM gold.fact_sales_2011_q1").fetchone() == (2,)
+            assert connection.execute("SELECT max(data_version) FROM ops.publications").fetchone() == (1,)
+            for refused in ("DELETE FROM gold.fact_sales", "SELECT * FROM ops.runs", "CREATE TABLE gold.x ()"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(refused.encode())
+
+    def test_first_publication(self, migrated: str, platform: Platform) -> None:
+        result = publish_lake(platform, migrated)
+        assert (result.counts.accepted, str(result.money.accepted)) == (3, "25.5000")
+        [(version, tables, dates, products, customers)] = ask(
+            migrated,
+            "SELECT data_version, tables, changed_dates, changed_product_keys, changed_customer_keys "
+            "FROM ops.publications",
+        )
+        assert version == 1
+        assert tables["gold.fact_sales"] | {"run_id": ""} == {
+            "version": 0, "rows": 3, "amount": "25.5000", "changed": 3, "run_id": "",
+        }  # fmt: skip
+        assert [str(day) for day in dates] == ["2011-01-10", "2011-02-10", "2011-05-10"]
+        assert len(products) == 3
+        assert -1 in customers
+        partitions = ask(
+            migrated,
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'gold.fact_sales'::regclass ORDER BY 1",
+        )
+        names = [name for (name,) in partitions]
+        assert names == ["gold.fact_sales_2011_q1", "gold.fact_sales_2011_q2", "gold.fact_sales_default"]
+        assert ask(migrated, "SELECT count(*) FROM ops.rule_counts WHERE rule_id = 'guest'") == [(1,)]
+
+    def test_what_did_not_change_does_not_move(self, migrated: str, platform: Platform, tmp_path: Path) -> None:
+        publish_lake(platform, migrated)
+        before = placed_rows(migrated)
+        again = publish_lake(platform, migrated)
+        assert not again.changed
+        assert ask(migrated, "SELECT max(data_version) FROM ops.publications") == [(1,)]
+        assert placed_rows(migrated) == before
+        platform.run(write(tmp_path / "2.csv", [line(invoice="9", code="B2", at="2011-05-11 10:00:00", customer="")]))
+        publish_lake(platform, migrated)
+        after = placed_rows(migrated)
+        assert len(after["fact_sales"] - before["fact_sales"]) == 1
+        assert before["fact_sales"] <= after["fact_sales"]
+        assert after["dim_customers"] == before["dim_customers"]
+        assert ask(migrated, "SELECT changed_dates::text FROM ops.publications WHERE data_version = 2") == [
+            ("{2011-05-11}",)
+        ]
+
+    def test_a_late_line_moves_the_facts_of_its_product_and_removes_the_version_that_is_gone(
+        self, migrated: str, platform: Platform, tmp_path: Path
+    ) -> None:
+        publish_lake(platform, migrated)
+        late = [line(invoice="8", at=f"2011-05-10 11:00:0{second}", text="OLD", customer="2") for second in range(2)]
+        platform.run(write(tmp_path / "late.csv", late))
+        publish_lake(platform, migrated)
+        assert ask(migrated, "SELECT description FROM gold.dim_products WHERE stock_code = '85123A'") == [("OLD",)]
+        facts = platform.table("gold.fact_sales").select("sale_key", "product_key", "customer_key").rows()
+        assert sorted(ask(migrated, "SELECT sale_key, product_key, customer_key FROM gold.fact_sales")) == sorted(facts)
+
+    def test_a_lake_made_anew_is_compared_in_full(self, migrated: str, platform: Platform, tmp_path: Path) -> None:
+        publish_lake(platform, migrated)
+        anew = Platform(tmp_path / "anew")
+        anew.run(write(tmp_path / "anew.csv", [OLD, OTHER]))
+        publish_lake(anew, migrated)
+        assert ask(migrated, "SELECT count(*), sum(total_amount) FROM gold.fact_sales") == [(2, anew_net(anew))]
+
+    def test_disagreement_rolls_everything_back(self, migrated: str, platform: Platform, tmp_path: Path) -> None:
+        publish_lake(platform, migrated)
+        with connect(migrated) as connection:
+            connection.execute("UPDATE gold.fact_sales SET total_amount = 0 WHERE invoice_no = '1' OR is_return")
+        platform.run(write(tmp_path / "2.csv", [line(invoice="9", at="2011-05-11 10:00:00")]))
+        before = placed_rows(migrated)
+        with pytest.raises(FatalError, match="do not agree"):
+            publish_lake(platform, migrated)
+        assert placed_rows(migrated) == before
+        assert ask(migrated, "SELECT max(data_version) FROM ops.publications") == [(1,)]
+
+    def test_a_row_outside_its_quarter_stops_the_publication(
+        self, migrated: str, platform: Platform, tmp_path: Path
+    ) -> None:
+        publish_lake(platform, migrated)
+        with connect(migrated) as connection:
+            connection.execute("ALTER TABLE gold.fact_sales DETACH PARTITION gold.fact_sales_2011_q2")
+            connection.execute("INSERT INTO gold.fact_sales_default SELECT * FROM gold.fact_sales_2011_q2")
+        platform.run(write(tmp_path / "2.csv", [line(invoice="9", at="2011-01-11 10:00:00")]))
+        with pytest.raises(FatalError, match="default partition"):
+            publish_lake(platform, migrated)
+
+    def test_readers_see_one_data_version(self, migrated: str, platform: Platform, tmp_path: Path) -> None:
+        publish_lake(platform, migrated)
+        reader = connect(migrated)
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        assert reader.execute("SELECT count(*) FROM gold.fact_sales").fetchone() == (3,)
+        platform.run(write(tmp_path / "2.csv", [line(invoice="9", at="2011-05-11 10:00:00")]))
+        publish_lake(platform, migrated)
+        assert reader.execute("SELECT count(*) FROM gold.fact_sales").fetchone() == (3,)
+        assert reader.execute("SELECT max(data_version) FROM ops.publications").fetchone() == (1,)
+        reader.close()
+        assert ask(migrated, "SELECT count(*) FROM gold.fact_sales") == [(4,)]
+
+    def test_nothing_to_publish_says_what_to_do(self, migrated: str, tmp_path: Path) -> None:
+        with pytest.raises(DataError, match="nothing to publish") as caught:
+            publish_lake(Platform(tmp_path / "empty"), migrated)
+        assert "retail run" in caught.value.remedy
+
+    def test_runs_are_recorded_and_dead_ones_closed(self, migrated: str) -> None:
+        start_run(migrated, "a", "run")
+        start_run(migrated, "b", "ingest")
+        end_run(migrated, "b", "succeeded", None, [{"step": "bronze"}])
+        newest, dead = last_runs(migrated, 5)
+        assert (newest["run_id"], newest["status"], newest["steps"]) == ("b", "succeeded", [{"step": "bronze"}])
+        assert (dead["run_id"], dead["status"]) == ("a", "failed")
+        assert "ended before" in dead["error"]
+
+    def test_a_server_that_is_away_is_named_without_its_password(self, url: str) -> None:
+        away = "postgresql://somebody:geheim@127.0.0.1:9/x"
+        with pytest.raises(RetryableError, match="does not answer") as caught:
+            connect(away)
+        assert "geheim" not in str(caught.value)
+        assert masked(away) == "postgresql://somebody:***@127.0.0.1:9/x"
+
+
+def anew_net(platform: Platform) -> Any:
+    return platform.table("gold.fact_sales")["total_amount"].sum()
+
+
+def make_databases(server: str) -> Iterator[str]:
+    """Make an empty database on a server and drop it at the end; give its URL."""
+    name = f"contract_{next(runs)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    yield server.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
