@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from pipelines.sample.plan import Bools, Ints
+from pipelines.sample.plan import Ints
 
 GOODS_PRICES = (
     "0.19", "0.21", "0.29", "0.379", "0.39", "0.42", "0.55", "0.65", "0.785", "0.79", "0.85", "1.06", "1.25", "1.255",
@@ -72,7 +72,6 @@ def price_value(text: str) -> int | None:
         return None
 
 
-def price_values() -> tuple[Ints, Bools]:
-    """Give the value of each price of `PRICE_TEXTS` (0 where it is no number), and whether it is a number."""
-    values = [price_value(text) for text in PRICE_TEXTS]
-    return np.array([value or 0 for value in values], dtype=np.int64), np.array([value is not None for value in values])
+def price_values() -> Ints:
+    """Give the value of each price of `PRICE_TEXTS`; 0 where it is no number, so that it carries no money."""
+    return np.array([price_value(text) or 0 for text in PRICE_TEXTS], dtype=np.int64)

@@ -102,9 +102,9 @@ def _delivered(chosen: Bools, known: Known) -> int:
 
 def _know(drawn: Drawn) -> Known:
     invoices, lines, faults = drawn.invoices, drawn.lines, drawn.faults
-    values, readable = cells.price_values()
+    values = cells.price_values()
     dead = np.isin(faults.kind, [fault_number(kind) for kind in DEAD])
-    countable = readable[lines.price] & (faults.kind != fault_number("bad_quantity")) & ~dead
+    countable = (faults.kind != fault_number("bad_quantity")) & ~dead
     day = invoices.day[lines.invoice]
     return Known(
         day=day,

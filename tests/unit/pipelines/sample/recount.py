@@ -110,7 +110,7 @@ def _price(text: str) -> Decimal | None:
 def _time(text: str) -> datetime | None:
     for form in ("%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M"):
         try:
-            return datetime.strptime(text, form)  # noqa: DTZ007 - the shop's local time
+            return datetime.strptime(text, form)
         except ValueError:
             continue
     return None
