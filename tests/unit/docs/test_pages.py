@@ -105,3 +105,4 @@ def test_the_commands_of_layers_run(
     assert str([(month, net) for month, net in months]) in shown
     assert shown.count("2011-03") >= 3
     assert "description" in shown
+    assert "NEW" in shown
