@@ -24,7 +24,7 @@ def settings_page() -> str:
         lines.append(f"| `RETAIL_{name.upper()}` | {shown} | {field.description} |")
     lines += [
         "",
-        "`RAY_ADDRESS` (Ray's own) names a running cluster to join; without it a command starts a local Ray and ends it.",
+        "`RAY_ADDRESS` (Ray's own) names a running cluster; without it a command starts a local Ray and ends it.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -51,7 +51,8 @@ def test_every_folder_with_modules_is_a_package() -> None:
 
 
 def test_modules_stay_readable() -> None:
-    long = [file for file in tracked() if file.suffix == ".py" and len(file.read_text().splitlines()) > 300]
+    code = [file for file in tracked() if file.suffix == ".py" and "tests" not in file.parts]
+    long = [file for file in code if len(file.read_text().splitlines()) > 300]
     assert long == []
 
 
@@ -103,4 +104,4 @@ def test_only_the_settings_room_reads_the_environment(tmp_path: Path) -> None:
     command = [".venv/bin/ruff", "check", "--config", "pyproject.toml", "--select", "TID251", str(offender)]
     if not (PROJECT / command[0]).exists():
         pytest.skip("ruff is not in .venv")
-    assert "TID251" in subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout
+    assert "banned-api" in subprocess.run(command, cwd=PROJECT, capture_output=True, text=True).stdout
