@@ -160,7 +160,9 @@ def scored(lines: pl.DataFrame) -> pl.DataFrame:
         "mask": masks,
         "validation_errors": pl.Series(hit, dtype=pl.List(pl.String)),
         "cents": [100 - sum(weights[name][1] for name in found) for found in hit],
-    }).with_columns(data_quality_score=(pl.col("cents").cast(pl.Decimal(5, 0)) / 100).cast(pl.Decimal(3, 2)))  # fmt: skip
+    })  # fmt: skip
+    hundredths = pl.col("cents").cast(pl.Decimal(5, 0)) / 100
+    spelled = spelled.with_columns(data_quality_score=hundredths.cast(pl.Decimal(3, 2)))
     lines = lines.join(spelled, on="mask", how="left", maintain_order="left")
     return lines.with_columns(pl.col("known").fill_null("Unspecified").alias("country"), source_row_id="row_id")
 
@@ -203,7 +205,10 @@ def versions(lines: pl.DataFrame, natural: str, value: str, key: str) -> pl.Data
 
 def dates(lines: pl.DataFrame) -> pl.DataFrame:
     years = lines["invoice_date"].dt.year()
-    days = pl.date_range(date(int(years.min()), 1, 1), date(int(years.max()), 12, 31), eager=True)  # type: ignore[arg-type]
+    first, last = (
+        date(int(str(year)), month, day) for year, month, day in ((years.min(), 1, 1), (years.max(), 12, 31))
+    )
+    days: pl.Series = pl.date_range(first, last, eager=True)
     day = pl.col("full_date").dt
     return days.alias("full_date").to_frame().select(
         date_key=(day.year() * 10_000 + day.month().cast(pl.Int32) * 100 + day.day()).cast(pl.Int32),
