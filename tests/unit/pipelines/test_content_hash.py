@@ -13,8 +13,8 @@ from cluster.storage import Storage
 from pipelines.content_hash import HASHED, PROVENANCE, HashItem, _hash_files, business_columns, frame_hash
 from tests.unit.pipelines.test_identity import plain_hash
 from warehouse_sql.tables.arrow import arrow_schema
-from warehouse_sql.tables.gold import DIM_PRODUCTS
-from warehouse_sql.tables.silver import TRANSACTIONS
+from warehouse_sql.tables.gold import DIM_PRODUCTS, FACT_SALES
+from warehouse_sql.tables.silver import REJECTED, TRANSACTIONS
 
 tables = pytest.mark.parametrize("table", HASHED)
 
@@ -92,8 +92,12 @@ def test_a_row_more_or_twice_changes_it(table: str) -> None:
 def test_provenance_is_where_a_row_came_from_and_nothing_else() -> None:
     columns = {name for model in HASHED.values() for name in model.model_fields}
     assert columns >= PROVENANCE
-    silver = set(HASHED[TRANSACTIONS].model_fields) - set(business_columns(TRANSACTIONS))
-    assert silver == {"source_row_id", "batch_id", "ingested_at", "invoice_month"}
+    left_out = {table: set(model.model_fields) - set(business_columns(table)) for table, model in HASHED.items()}
+    assert {table: columns for table, columns in left_out.items() if columns} == {
+        TRANSACTIONS: {"source_row_id", "batch_id", "ingested_at", "invoice_month"},
+        REJECTED: {"source_row_id", "batch_id", "ingested_at", "file_name", "row_number", "invoice_key"},
+        FACT_SALES: {"source_row_id", "batch_id", "created_at"},
+    }
 
 
 def test_a_row_is_hashed_byte_by_byte() -> None:
