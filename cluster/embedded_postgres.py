@@ -20,13 +20,12 @@ from typing import IO
 
 import psycopg
 
-from cluster.errors import FatalError, RetryableError
+from cluster.errors import ConfigurationError, FatalError, RetryableError
 from cluster.ports import free_port
 
 HOST = "127.0.0.1"
 USER = "retail"
 DATABASE = "retail"
-START_TRIES = 3
 STOP_WITHIN_S = 60.0
 OPTIONS = (
     "shared_buffers=256MB",
@@ -74,6 +73,8 @@ class EmbeddedPostgres:
             Its URL.
 
         Raises:
+            ConfigurationError: Its password is lost.
+            RetryableError: It runs for others, but does not answer now.
             FatalError: It cannot be made or started.
         """
         for folder in (self.run, self.password_file.parent, self.log.parent):
@@ -81,8 +82,11 @@ class EmbeddedPostgres:
         self.password_file.parent.chmod(0o700)
         with (self.run / "warehouse.lock").open("a") as users:
             with self._alone():
+                url = self.running_url()
+                if url is None:
+                    self._refuse_to_replace(users)
+                    url = self._start()
                 fcntl.flock(users, fcntl.LOCK_SH)
-                url = self.running_url() or self._start()
             try:
                 yield url
             finally:
@@ -94,12 +98,20 @@ class EmbeddedPostgres:
     def running_url(self) -> str | None:
         """Give the URL of the server if it runs and answers; a stale address is none."""
         try:
-            port = json.loads(self.address_file.read_text())["port"]
-            url = self._url(port, DATABASE)
+            url = self._url(json.loads(self.address_file.read_text())["port"], DATABASE)
             with psycopg.connect(url, connect_timeout=5):
                 return url
         except (OSError, ValueError, KeyError, psycopg.OperationalError):
             return None
+
+    def _refuse_to_replace(self, users: IO[str]) -> None:
+        """Leave a server that is busy or full to those who use it; only one that nobody uses is ended and replaced."""
+        if self._pid() and not _is_last(users):
+            raise RetryableError(
+                "The embedded PostgreSQL does not answer", where=str(self.home),
+                why="it runs for other commands of this home and may have no connection left",
+                remedy=f"Try again, or end the other commands; its log is {self.log}.",
+            )  # fmt: skip
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -110,8 +122,8 @@ class EmbeddedPostgres:
     def _start(self) -> str:
         self._initialise()
         self._end_orphan()
-        for _ in range(START_TRIES):
-            port = free_port()
+        for preferred in (self._last_port(), 0, 0):
+            port = free_port(preferred)
             done = self._start_at(port)
             if done.returncode == 0:
                 self._make_database(port)
@@ -124,10 +136,10 @@ class EmbeddedPostgres:
     def _initialise(self) -> None:
         """Make the data folder once; a half-made one is made again."""
         if (self.data / "PG_VERSION").is_file():
+            self._refuse_without_password()
             return
-        if not self.password_file.exists():
-            self.password_file.touch(0o600)
-            self.password_file.write_text(secrets.token_urlsafe(24))
+        self.password_file.touch(0o600)
+        self.password_file.write_text(secrets.token_urlsafe(24))
         unfinished = self.data.with_name("warehouse.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         shutil.rmtree(self.data, ignore_errors=True)
@@ -150,6 +162,20 @@ class EmbeddedPostgres:
                 remedy="Set RETAIL_WAREHOUSE_URL to a server of your own, or run `retail doctor`.",
             )  # fmt: skip
         unfinished.rename(self.data)
+
+    def _refuse_without_password(self) -> None:
+        if not self.password_file.is_file():
+            raise ConfigurationError(
+                "The password of the embedded PostgreSQL is lost", where=str(self.password_file),
+                remedy=f"Put it back, or remove {self.data}: the next run publishes everything from the lake again.",
+            )  # fmt: skip
+
+    def _last_port(self) -> int:
+        """Give the port of a server that died, so that pools that still hold its address find the new one; or 0."""
+        try:
+            return int(json.loads(self.address_file.read_text())["port"])
+        except (OSError, ValueError, KeyError):
+            return 0
 
     def _start_at(self, port: int) -> "subprocess.CompletedProcess[bytes]":
         """Start the server in a session of its own: Ctrl-C in a terminal is for its owner, who stops it in order."""

@@ -3,16 +3,20 @@
 Only entry points call `running_warehouse`; workers and replicas connect to what runs.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from cluster.embedded_postgres import EmbeddedPostgres
 from cluster.errors import ConfigurationError, RetryableError
 from cluster.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 CONNECT_TIMEOUT_S = 5
 MIGRATION_LOCK = 7_263_001
@@ -76,10 +80,17 @@ def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
         The connection.
 
     Raises:
+        ConfigurationError: The URL has the wrong form.
         RetryableError: It does not answer, or refuses.
     """
     try:
         return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, prepare_threshold=None, **options)
+    except psycopg.ProgrammingError:
+        # From None: libpq repeats the part that it does not understand, which may be the password.
+        raise ConfigurationError(
+            "The address of the warehouse has the wrong form", where="RETAIL_WAREHOUSE_URL",
+            remedy="Write it as postgresql://user:password@host:5432/database, special characters as %XX.",
+        ) from None  # fmt: skip
     except psycopg.OperationalError as error:
         raise RetryableError(
             "The warehouse does not answer", where=masked(url), why=str(error).strip().splitlines()[-1],
@@ -88,9 +99,9 @@ def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
 
 
 def masked(url: str) -> str:
-    """Give a URL without its password."""
-    head, _, rest = url.rpartition("@")
-    return f"{head.rpartition(':')[0]}:***@{rest}" if head.count(":") > 1 else url
+    """Give a URL without its password, wherever that stands."""
+    without = re.sub(r"(://[^:/?@]*):.*@", r"\1:***@", url)
+    return re.sub(r"(password\s*=\s*)('[^']*'|[^&\s]+)", r"\1***", without)
 
 
 def migrate(url: str, revision: str = "head") -> None:
@@ -117,19 +128,16 @@ def downgrade(url: str, revision: str) -> None:
     _alembic(url, lambda config: command.downgrade(config, revision))
 
 
-def _alembic(url: str, act: Any) -> None:
+def _alembic(url: str, act: "Callable[[Config], None]") -> None:
+    """Run an Alembic command in one transaction, which holds the lock until what it did can be seen."""
     from alembic.config import Config
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import NullPool, create_engine, text
 
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
-    try:
-        with as_file(files("warehouse_sql") / "migrations") as scripts, engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-            config = Config()
-            config.set_main_option("script_location", str(scripts))
-            config.attributes["connection"] = connection
-            act(config)
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-            connection.commit()
-    finally:
-        engine.dispose()
+    # The driver reads the URL, not SQLAlchemy: every form that libpq knows works, and errors are ours.
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
+    with as_file(files("warehouse_sql") / "migrations") as scripts, engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config = Config()
+        config.set_main_option("script_location", str(scripts))
+        config.attributes["connection"] = connection
+        act(config)

@@ -1,7 +1,9 @@
 """The embedded server as a process: shared, adopted after a kill, stopped by the last one out."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -12,9 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cluster import embedded_postgres
 from cluster.embedded_postgres import EmbeddedPostgres
-from cluster.errors import ConfigurationError
+from cluster.errors import ConfigurationError, RetryableError
 from cluster.settings import load_settings
 from cluster.warehouse import running_warehouse, warehouse_url
 
@@ -84,6 +85,47 @@ def test_a_stale_address_is_replaced(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
 
 
+def test_a_server_that_died_comes_back_at_its_address(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    with server.running() as url:
+        os.kill(json.loads(server.address_file.read_text())["pid"], signal.SIGKILL)
+        with EmbeddedPostgres(tmp_path).running() as again:
+            assert again == url
+        assert answers(url)
+    assert not answers(url)
+
+
+def test_a_server_that_is_full_is_left_to_those_who_use_it(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path).running() as url, contextlib.ExitStack() as taken:
+        first = taken.enter_context(psycopg.connect(url))
+        with contextlib.suppress(psycopg.OperationalError):
+            for _ in range(200):
+                taken.enter_context(psycopg.connect(url))
+        assert not answers(url)
+        with pytest.raises(RetryableError, match="does not answer"), EmbeddedPostgres(tmp_path).running():
+            pass
+        assert first.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_starters_at_once_make_one_server(tmp_path: Path) -> None:
+    others = [hold(tmp_path) for _ in range(3)]
+    assert len({url_of(other) for other in others}) == 1
+    for other in others:
+        other.communicate()
+    assert EmbeddedPostgres(tmp_path).running_url() is None
+
+
+def test_a_lost_password_is_said_and_the_data_left(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    with server.running():
+        pass
+    server.password_file.unlink()
+    with pytest.raises(ConfigurationError, match="password") as caught, server.running():
+        pass
+    assert str(server.data) in caught.value.remedy
+    assert (server.data / "PG_VERSION").is_file()
+
+
 def test_a_half_made_data_folder_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "warehouse" / "base").mkdir(parents=True)
     (tmp_path / "warehouse.new").mkdir()
@@ -119,14 +161,14 @@ def test_ctrl_c_for_the_group_of_its_owner_does_not_end_the_server(tmp_path: Pat
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the server as somebody else")
 def test_where_user_namespaces_are_forbidden_it_runs_as_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_postgres.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     server = EmbeddedPostgres(tmp_path)
     assert server.as_user[0] == "setpriv"
     try:
         with server.running() as url:
             assert answers(url)
     finally:
-        embedded_postgres.shutil.rmtree(server.data.parent, ignore_errors=True)
+        shutil.rmtree(server.data.parent, ignore_errors=True)
 
 
 def test_a_free_port_is_free_and_a_taken_one_is_replaced() -> None:

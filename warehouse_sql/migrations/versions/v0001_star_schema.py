@@ -189,6 +189,8 @@ def _grant_to_bi() -> None:
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{BI_ROLE}') THEN
                 CREATE ROLE {BI_ROLE} NOLOGIN;
             END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL; -- another database of this server made it in this moment
         END $$
     """)
     op.execute(f"GRANT USAGE ON SCHEMA gold, ops TO {BI_ROLE}")
