@@ -161,7 +161,7 @@ def scored(lines: pl.DataFrame) -> pl.DataFrame:
         "validation_errors": pl.Series(hit, dtype=pl.List(pl.String)),
         "cents": [100 - sum(weights[name][1] for name in found) for found in hit],
     })  # fmt: skip
-    hundredths = pl.col("cents").cast(pl.Decimal(5, 0)) / 100
+    hundredths = pl.col("cents").cast(pl.Decimal(5, 2)) / 100  # the quotient keeps this scale
     spelled = spelled.with_columns(data_quality_score=hundredths.cast(pl.Decimal(3, 2)))
     lines = lines.join(spelled, on="mask", how="left", maintain_order="left")
     return lines.with_columns(pl.col("known").fill_null("Unspecified").alias("country"), source_row_id="row_id")
