@@ -241,7 +241,8 @@ def run(out: Path, countries_csv: Path, files: list[Path]) -> None:
     guest = pl.DataFrame([(-1, "GUEST", "Unspecified", FIRST, LAST, True)], schema=customers.schema, orient="row")
     products = versions(silver, "stock_code", "description", "product_key")
     save(dates(silver), out, "gold/dim_date")
-    save(members.drop("aliases"), out, "gold/dim_country")
+    codes = [pl.when(pl.col(code) != "").then(pl.col(code)).alias(code) for code in ("iso_alpha2", "iso_alpha3")]
+    save(members.drop("aliases").with_columns(codes), out, "gold/dim_country")
     save(pl.concat([guest, customers]), out, "gold/dim_customers")
     save(products, out, "gold/dim_products")
     day = pl.col("invoice_date").dt
