@@ -14,10 +14,11 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlmodel import SQLModel
 
-from cluster.errors import DataError, FatalError
+from cluster.errors import DataError, FatalError, RetryableError
 from cluster.lakehouse import DataFile, Lakehouse, RowCounts, TableVersion
-from cluster.warehouse import connect
+from cluster.warehouse import connect, masked
 from pipelines.loading import Changes, Staged, merge_dimension, merge_facts, remove_vanished, stage
+from pipelines.published import assert_equals_lake, assert_none_outside, last_publication
 from pipelines.steps import Money, StepContext, StepResult
 from warehouse_sql.statements import statement
 from warehouse_sql.tables.gold import (
@@ -75,36 +76,54 @@ def publish(context: StepContext, url: str) -> StepResult:
 
     Raises:
         DataError: Gold has no version yet.
-        FatalError: Warehouse and lake do not agree after the load; nothing was committed.
+        RetryableError: The warehouse does not answer, or broke off.
+        FatalError: Warehouse and lake do not agree after the load, or the rows do not fit together; nothing was
+            committed.
     """
-    began = time.monotonic()
     latest = context.lake.latest(FACT_SALES)
     if latest is None:
         raise DataError(
             "There is nothing to publish", where=FACT_SALES, remedy="Run the steps before it: `retail run`."
         )
-    version, notes = latest
+    try:
+        with connect(url, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (PUBLISH_LOCK,))
+            return _publish(context, connection, *latest)
+    except psycopg.OperationalError as error:
+        raise RetryableError(
+            "The warehouse broke off the publication", where=masked(url), why=_first_line(error),
+            remedy="Run the command again; readers still see the last publication.",
+        ) from error  # fmt: skip
+    except psycopg.IntegrityError as error:
+        raise FatalError(
+            "The rows of gold do not fit together", where=FACT_SALES, why=_first_line(error),
+            remedy="Nothing was committed; report this.",
+        ) from error  # fmt: skip
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _publish(
+    context: StepContext, connection: psycopg.Connection[Any], version: int, notes: dict[str, Any]
+) -> StepResult:
+    began = time.monotonic()
     output = TableVersion(FACT_SALES, version, notes["run_id"])
+    last = last_publication(connection)
+    difference = _compare(context.lake, connection, version, notes, last)
+    if not (difference.dimensions or difference.months or difference.rules_differ):
+        message = f"publish: data version {last['data_version']} holds it all"
+        return StepResult("publish", output, seconds=time.monotonic() - began, changed=False, messages=(message,))
+    staged = _stage(context, connection, difference)
+    context.report("publish: merge", 0, 1)
+    data_version, moved = _load(connection, difference, staged, notes, context.lake.run_id)
+    context.report("publish: merge", 1, 1)
     amount = Decimal(notes["amount"])
-    with connect(url, autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (PUBLISH_LOCK,))
-        last = _last_publication(connection)
-        difference = _compare(context.lake, connection, version, notes, last)
-        if not (difference.dimensions or difference.months or difference.rules_differ):
-            message = f"publish: data version {last['data_version']} holds it all"
-            return StepResult("publish", output, seconds=time.monotonic() - began, changed=False, messages=(message,))
-        staged = _stage(context, connection, difference)
-        context.report("publish: merge", 0, 1)
-        data_version, moved = _load(connection, difference, staged, notes, context.lake.run_id)
-        context.report("publish: merge", 1, 1)
     counts, money = RowCounts(notes["rows"], notes["rows"]), Money(amount, amount)
-    message = f"publish: data version {data_version}; " + ", ".join(f"{name} {n:,}" for name, n in moved.items())
-    return StepResult("publish", output, counts, money, time.monotonic() - began, messages=(message + " rows moved",))
-
-
-def _last_publication(connection: psycopg.Connection[Any]) -> dict[str, Any]:
-    row = connection.execute(statement("publish/last").encode()).fetchone()
-    return {"data_version": row[0], "tables": row[1]} if row else {"data_version": 0, "tables": {}}
+    what = ", ".join(f"{name} {rows:,}" for name, rows in moved.items())
+    message = f"publish: data version {data_version}; " + (f"{what} rows moved" if what else "no row of gold differs")
+    return StepResult("publish", output, counts, money, time.monotonic() - began, messages=(message,))
 
 
 def _compare(
@@ -119,14 +138,25 @@ def _compare(
     if months is None:
         held = connection.execute(statement("publish/months").encode())
         months = {month: [] for (month,) in held} | _by_month(lake.files(FACT_SALES, version))
-    silver = lake.latest(TRANSACTIONS)
-    rules = silver[1]["rule_counts"] if silver else []
+    rules = _rule_counts(lake, notes)
     known = {tuple(row) for row in connection.execute(statement("publish/rule_counts").encode())}
     wanted = {
         (row["rule_id"], row["outcome"], row["line_count"], None if row["amount"] is None else Decimal(row["amount"]))
         for row in rules
     }
     return Difference(tables, dimensions, months, rules, known != wanted)
+
+
+def _rule_counts(lake: Lakehouse, notes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give what the rules found, from the newest silver that has just the lines of gold.
+
+    Gold makes no version when only refused or merged lines came; a silver with other lines would not fit the facts.
+    """
+    built_from = notes["silver_version"]
+    files = lake.files(TRANSACTIONS, built_from)
+    newer = range(lake.version(TRANSACTIONS) or 0, built_from, -1)
+    at = next((version for version in newer if lake.files(TRANSACTIONS, version) == files), built_from)
+    return list(lake.notes(TRANSACTIONS, at)["rule_counts"])
 
 
 def _described(lake: Lakehouse, table: str, version: int) -> dict[str, Any]:
@@ -142,13 +172,19 @@ def _is_published(wanted: dict[str, Any], published: dict[str, Any] | None) -> b
 def _changed_months(
     lake: Lakehouse, version: int, published: dict[str, Any] | None
 ) -> dict[str, list[DataFile]] | None:
-    """Group the fact files of months whose files differ; None when what is published is no version of this lake."""
+    """Group the fact files of months whose files differ; None when they cannot be told.
+
+    That is so when what is published is no version of this lake, or one whose log is gone (Delta removes old logs).
+    """
     if published is None or published["version"] > version:
         return None
-    if lake.notes(FACT_SALES, published["version"])["run_id"] != published["run_id"]:
+    try:
+        if lake.notes(FACT_SALES, published["version"])["run_id"] != published["run_id"]:
+            return None
+        before = _by_month(lake.files(FACT_SALES, published["version"]))
+    except (DataError, OSError):
         return None
     now = _by_month(lake.files(FACT_SALES, version))
-    before = _by_month(lake.files(FACT_SALES, published["version"]))
     changed = {month for month in now.keys() | before.keys() if now.get(month) != before.get(month)}
     return {month: now.get(month, []) for month in sorted(changed)}
 
@@ -187,12 +223,13 @@ def _load(
 ) -> tuple[int, dict[str, int]]:
     """Merge everything in one transaction; give the data version and the rows moved per table."""
     with connection.transaction():
+        assert_none_outside(connection)
         dimensions = [staged[table] for table in difference.dimensions]
         changes = {table.name: merge_dimension(table) for table in dimensions}
         facts = merge_facts(staged[FACT_SALES], list(difference.months)) if FACT_SALES in staged else Changes()
         for table in dimensions:
             changes[table.name].keys.update(remove_vanished(table))
-        _assert_equals_lake(connection, notes)
+        assert_equals_lake(connection, notes)
         moved = {name.partition(".")[2]: change.rows for name, change in {**changes, FACT_SALES: facts}.items()}
         for name, described in difference.tables.items():
             described["changed"] = moved.get(name.partition(".")[2], 0)
@@ -210,20 +247,3 @@ def _load(
         with connection.cursor() as cursor:
             cursor.executemany(statement("publish/rule_count").encode(), difference.rule_counts)
     return (int(row[0]) if row else 0), {name: rows for name, rows in moved.items() if rows}
-
-
-def _assert_equals_lake(connection: psycopg.Connection[Any], notes: dict[str, Any]) -> None:
-    """Make sure that the warehouse holds what the lake has, to the penny, and no row outside its quarter."""
-    row = connection.execute(statement("publish/totals").encode()).fetchone()
-    rows, amount, outside = row if row else (0, Decimal(0), 0)
-    if rows != notes["rows"] or amount != Decimal(notes["amount"]):
-        raise FatalError(
-            "Warehouse and lake do not agree", where="gold.fact_sales",
-            why=f"warehouse {rows} rows, {amount}; lake {notes['rows']} rows, {notes['amount']}",
-            remedy="Nothing was committed; report this.",
-        )  # fmt: skip
-    if outside:
-        raise FatalError(
-            "Rows fell into the default partition", where="gold.fact_sales_default", why=f"{outside} rows",
-            remedy="Nothing was committed; report this.",
-        )  # fmt: skip

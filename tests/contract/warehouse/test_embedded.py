@@ -6,7 +6,8 @@ import pytest
 
 from cluster.settings import load_settings
 from cluster.warehouse import running_warehouse
-from tests.contract.warehouse.suite import WarehouseSuite, make_databases
+from tests.contract.warehouse.databases import make_databases
+from tests.contract.warehouse.suite import WarehouseSuite
 
 
 @pytest.fixture(scope="module")

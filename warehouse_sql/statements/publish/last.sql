@@ -1,5 +1,6 @@
 SELECT
     data_version,
+    published_at,
     tables
 FROM ops.publications
 ORDER BY data_version DESC

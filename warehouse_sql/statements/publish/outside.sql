@@ -1,0 +1,2 @@
+SELECT count(*) AS outside_count
+FROM gold.fact_sales_default
