@@ -164,8 +164,11 @@ def identified(lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     head = pl.col("head") if "head" in lines.columns else pl.lit("\x01T")
     discount = pl.col("f_discount") if "head" in lines.columns else pl.lit("~")
     rows = lines.select(pl.concat_str([head, *(pl.col("f_" + name) for name in HASHED), discount]).cast(pl.Binary))
-    hashed = hashlib.blake2b
-    digests = [hashed(row, digest_size=16).digest() for row in rows.to_series().to_list()]
+    empty, digests = hashlib.blake2b(digest_size=16), []
+    for row in rows.to_series().to_list():
+        state = empty.copy()  # a third faster than a new object
+        state.update(row)
+        digests.append(state.digest())
     lines = lines.select(pl.exclude("^f_.*$")).with_columns(pl.Series("line_hash", digests, dtype=pl.Binary))
     repeated = lines["line_hash"].is_duplicated()
     equal = lines.select("file_sha256", "line_hash").filter(repeated).with_columns(
