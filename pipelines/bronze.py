@@ -78,7 +78,7 @@ def ingest(context: StepContext, inputs: Sequence[str], carry: bool = False) -> 
         refusals.append((next(file for file in files if file.sha256 == sha), refusal))
     kept = [file for file in files if file.sha256 not in late]
     parts = _without_refused(context, parts, late)
-    messages += _date_order_messages(kept, parts)
+    messages += _date_order_messages(kept, parts) + _line_messages(kept, parts)
     version = _commit(context, kept, refusals, parts)
     lines = sum(part.lines for part in parts)
     amount = sum((part.amount for part in parts), Decimal(0))
@@ -108,7 +108,16 @@ def _inspect(context: StepContext, uris: Sequence[str]) -> list[Inspection]:
 
 def _inspect_one(storage: Any, scratch: str, part_bytes: int, uri: str) -> Row:
     reader = READERS[suffix_of(uri) or ""]
-    return {"inspection": reader.inspect(storage, uri, scratch, part_bytes)}
+    try:
+        return {"inspection": reader.inspect(storage, uri, scratch, part_bytes)}
+    except OSError as error:
+        refusal = {
+            "what": "The file cannot be opened",
+            "where": uri,
+            "why": str(error),
+            "remedy": "Check its permissions.",
+        }
+        return {"inspection": Inspection(uri, uri.rpartition("/")[2], "", 0, refusal=refusal)}
 
 
 def _accept(
@@ -176,6 +185,18 @@ def _date_order_messages(files: Sequence[FileRead], parts: Sequence[RefinedPart]
         ):
             order = file.date_order.replace("_", " ")
             messages.append(f"{file.name}: no date decides between day first and month first; read as {order}")
+    return messages
+
+
+def _line_messages(files: Sequence[FileRead], parts: Sequence[RefinedPart]) -> list[str]:
+    """Say which files have no lines, and how many lines could not be split and so are not among those read."""
+    with_lines = {part.file_sha256 for part in parts if part.lines or part.dead_letters}
+    messages = [f"{file.name}: a header without lines" for file in files if file.sha256 not in with_lines]
+    dead = sum(part.dead_letters for part in parts)
+    if dead:
+        messages.append(
+            f"bronze: {dead:,} lines could not be split into cells, beside those read; see `retail rejects`"
+        )
     return messages
 
 

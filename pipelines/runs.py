@@ -6,6 +6,7 @@ A run is recorded by the holder of the lake's lease, so one that is still `runni
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from psycopg.errors import UndefinedTable
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -55,8 +56,13 @@ def last_runs(url: str, limit: int) -> list[dict[str, Any]]:
         limit: How many at most.
 
     Returns:
-        The columns of ops.runs.
+        The columns of ops.runs; nothing from a warehouse that no command has migrated yet.
     """
     with connect(url, row_factory=dict_row) as connection:
-        rows: list[dict[str, Any]] = connection.execute(statement("runs/last").encode(), {"limit": limit}).fetchall()
+        try:
+            rows: list[dict[str, Any]] = connection.execute(
+                statement("runs/last").encode(), {"limit": limit}
+            ).fetchall()
+        except UndefinedTable:
+            return []
     return rows

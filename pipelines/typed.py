@@ -28,7 +28,7 @@ EARLIEST_YEAR, LATEST_YEAR = 1900, 2999
 
 CLOCK = r"(?:[ T]([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9])"
 ISO_TIME = r"^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})" + CLOCK + r"(?:\.[0-9]*)?)?)?$"
-SLASH_TIME = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})" + CLOCK + r")?)?$"
+SLASH_TIME = r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})" + CLOCK + r")?)?$"
 
 SOURCE_OF = {"invoice_ts": "invoice_date"}
 """Typed value → source column, where the names differ."""

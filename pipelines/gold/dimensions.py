@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
@@ -128,8 +128,13 @@ def dates(months: Sequence[str]) -> pl.DataFrame:
     Returns:
         The rows of gold.dim_date.
     """
-    first, last = date(int(min(months)[:4]), 1, 1), date(int(max(months)[:4]), 12, 31)
-    days = pl.date_range(first, last, timedelta(days=1), eager=True).alias("full_date").to_frame()
+    years = sorted({int(month[:4]) for month in months})
+    days = pl.concat(
+        [
+            pl.date_range(date(year, 1, 1), date(year, 12, 31), eager=True).alias("full_date").to_frame()
+            for year in years
+        ]
+    )
     day = pl.col("full_date").dt
     return days.select(
         date_key=(day.year() * 10_000 + day.month().cast(pl.Int32) * 100 + day.day().cast(pl.Int32)).cast(pl.Int32),

@@ -115,7 +115,9 @@ def map_columns(header: Sequence[str], aliases: Mapping[str, str], where: str) -
             f"Required columns are missing: {', '.join(missing)}",
             where=where,
             why=_why_missing(header),
-            remedy=_how_to_name(missing, [cell for cell in header if fold(cell) not in aliases]),
+            remedy="Deliver it separated by commas."
+            if _other_separator(header)
+            else _how_to_name(missing, [cell for cell in header if fold(cell) not in aliases]),
         )
     return names
 
@@ -132,8 +134,12 @@ def _free_name(cell: str, place: int, taken: Sequence[str]) -> str:
 
 def _why_missing(header: Sequence[str]) -> str:
     shown = ", ".join(repr(cell) for cell in header[:12])
-    other = next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
+    other = _other_separator(header)
     return f"the header is {shown}" + (f"; its separator looks like {other!r}, not a comma" if other else "")
+
+
+def _other_separator(header: Sequence[str]) -> str | None:
+    return next((mark for mark in (";", "\t", "|") if len(header) == 1 and mark in header[0]), None)
 
 
 def _how_to_name(missing: Sequence[str], unknown: Sequence[str]) -> str:

@@ -40,7 +40,10 @@ class CsvReader:
         if scan.refusal:
             return Inspection(**{**vars(known), "refusal": scan.refusal})
         header_text = scan.header.removeprefix(UTF8_BOM).decode().rstrip("\r\n")
-        header = tuple(next(csv.reader(io.StringIO(header_text)), []))
+        try:
+            header = tuple(next(csv.reader(io.StringIO(header_text)), []))
+        except csv.Error as error:
+            return Inspection(**{**vars(known), "refusal": _unreadable_header(uri, header_text, str(error))})
         return Inspection(
             **{**vars(known), "header_text": header_text, "header": header, "parts": _parts(scan, part_bytes)}
         )
@@ -66,6 +69,18 @@ class CsvReader:
         columns = list(zip(*records, strict=True)) or [()] * width
         cells = [pl.Series(name, column, dtype=pl.String) for name, column in zip(names, columns, strict=True)]
         return Cells(pl.DataFrame([*cells, pl.Series("row_number", numbers_list, dtype=pl.Int64)]), tuple(dead))
+
+
+def _unreadable_header(uri: str, header_text: str, why: str) -> dict[str, str]:
+    """Say what is wrong with a header line; the commonest cause is a file of the old Mac, whose lines end with CR."""
+    if "\r" in header_text:
+        why, remedy = (
+            "its lines end with a carriage return alone",
+            "Convert it, for instance: tr '\\r' '\\n' < OLD.csv > NEW.csv",
+        )
+    else:
+        remedy = "Correct its first line, or deliver the file again."
+    return {"what": "The header line cannot be read", "where": uri, "why": why, "remedy": remedy}
 
 
 def _parts(scan: Scan, part_bytes: int) -> tuple[Part, ...]:

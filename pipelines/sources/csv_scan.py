@@ -198,12 +198,14 @@ class _Scanner:
 
     def _refuse_encoding(self, chunk: bytes, error: UnicodeDecodeError | None) -> Scan:
         line = self.line + (chunk.count(b"\n", 0, error.start) if error else 0)
-        why = f"line {line} holds bytes that are not UTF-8"
+        utf16 = self.scan.text_bytes == 0 and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        encoding = "UTF-16" if utf16 else "ISO-8859-1"
+        why = "it is UTF-16" if utf16 else f"line {line} holds bytes that are not UTF-8"
         self.scan.refusal = _refusal(
             self.scan.text_uri,
             "The file is not UTF-8",
             why,
-            "Convert it, for instance: iconv -f ISO-8859-1 -t UTF-8 OLD.csv > NEW.csv",
+            f"Convert it, for instance: iconv -f {encoding} -t UTF-8 OLD.csv > NEW.csv",
         )
         return self.scan
 

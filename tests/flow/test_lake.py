@@ -257,3 +257,23 @@ def test_dead_letters_are_kept_with_their_line(tmp_path: Path) -> None:
     assert {"rule_id": "too_few_cells", "outcome": "dead_letter", "line_count": 1, "amount": None} in notes[
         "rule_counts"
     ]
+
+
+def test_a_header_that_csv_cannot_read_refuses_its_file_alone(tmp_path: Path) -> None:
+    """A file of the old Mac (lines end with a carriage return) stopped its whole batch once."""
+    inbox = tmp_path / "inbox"
+    good = write(inbox / "good.csv", [line(), "too,short"])
+    (inbox / "mac.csv").write_text("\r".join([HEADER, line()]) + "\r")
+    (inbox / "semicolons.csv").write_text(HEADER.replace(",", ";") + "\n")
+    (inbox / "wide.csv").write_bytes(("\n".join([HEADER, line()])).encode("utf-16"))
+    (inbox / "header.csv").write_text(HEADER + "\n")
+    platform = Platform(tmp_path / "home")
+    result = platform.run(inbox)[0]
+    said = {refusal["where"].rpartition("/")[2]: refusal for refusal in result.refusals}
+    assert set(said) == {"mac.csv", "semicolons.csv", "wide.csv"}
+    assert "tr '\\r' '\\n'" in said["mac.csv"]["remedy"]
+    assert "commas" in said["semicolons.csv"]["remedy"]
+    assert "UTF-16" in said["wide.csv"]["remedy"]
+    assert set(platform.table(SALES_LINES)["file_name"]) == {good.name}
+    assert any("1 lines could not be split" in message for message in result.messages)
+    assert "header.csv: a header without lines" in result.messages

@@ -41,7 +41,7 @@ Filters = Annotated[dict[str, Any], Depends(filters)]
 SalesPage = Annotated[PageRequest, Depends(paging(OLDEST_FIRST))]
 
 
-@router.get("", summary="List invoice lines, oldest first")
+@router.get("", summary="List invoice lines, oldest day first")
 async def list_sales(page: SalesPage, values: Filters, read: Read) -> Page[Sale]:
     """Give invoice lines ordered by day; follow `next_cursor` for more."""
     answer: Page[Sale] = await read.page(Page[Sale], "sales/list", page, values)
