@@ -1,4 +1,4 @@
-"""Free ports on the loopback address; knows no server."""
+"""Free ports and ports that answer; knows no server."""
 
 import socket
 
@@ -26,3 +26,21 @@ def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
                 continue
             return int(probe.getsockname()[1])
     raise ConfigurationError("No port is free", where=host)
+
+
+def answers(host: str, port: int, timeout_s: float = 2.0) -> bool:
+    """Whether something listens there.
+
+    Args:
+        host: Name or address.
+        port: Its port.
+        timeout_s: Seconds to wait for it.
+
+    Returns:
+        True when a connection was accepted.
+    """
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False

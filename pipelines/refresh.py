@@ -24,7 +24,8 @@ def refresh(
     Args:
         context: Settings, lake and report; it holds the lease of the lake.
         url: The warehouse.
-        inputs: Files, folders, globs or URLs for bronze; without any bronze is left out.
+        inputs: Files, folders, globs or URLs for bronze; without any bronze is left out. Where all of them were
+            refused and gold has no version yet, publish is left out.
         steps: Which steps.
         on_result: Told of each step as it ends.
 
@@ -50,6 +51,8 @@ def refresh(
                 case "gold":
                     result = gold.build(context)
                 case "publish":
+                    if results and results[-1].output is None:
+                        continue
                     result = publish(context, url)
             results.append(result)
             on_result(result)

@@ -1,13 +1,15 @@
 """Spreads a step's tasks over Ray with Ray Data; knows no step.
 
 A task gets one small item (a byte range, a few file names), reads and writes its files where it runs, and returns one
-small row. It may run twice, on any node, without the driver's memory, environment or folder.
+small row. It may run twice, on any node, without the driver's memory, environment or folder. An error of ours comes
+back as it was raised: Ray Data would hand on its text only.
 """
 
 import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cluster.errors import PlatformError
 from pipelines.steps import Report
 
 Row = dict[str, Any]
@@ -24,6 +26,9 @@ def run_tasks(task: Callable[[Any], Row], items: Sequence[Any], what: str, repor
 
     Returns:
         One row per item, in the order of the items, each with `node_id`, the node that ran it.
+
+    Raises:
+        PlatformError: A task raised it.
     """
     import ray.data
 
@@ -34,6 +39,9 @@ def run_tasks(task: Callable[[Any], Row], items: Sequence[Any], what: str, repor
     rows: list[Row] = []
     dataset = ray.data.from_items(numbered, override_num_blocks=len(numbered)).map(_run_one, fn_args=(task,))
     for row in dataset.iter_rows():
+        if row["error"]:
+            error: PlatformError = pickle.loads(row["error"])
+            raise error
         rows.append(row)
         report(what, len(rows), len(items))
     return [pickle.loads(row["row"]) | {"node_id": row["node_id"]} for row in sorted(rows, key=_number)]
@@ -54,5 +62,10 @@ def _number(row: Row) -> int:
 def _run_one(numbered: Row, task: Callable[[Any], Row]) -> Row:
     import ray
 
-    row = task(pickle.loads(numbered["item"]))
-    return {"number": numbered["number"], "row": pickle.dumps(row), "node_id": ray.get_runtime_context().get_node_id()}
+    row, error = b"", b""
+    try:
+        row = pickle.dumps(task(pickle.loads(numbered["item"])))
+    except PlatformError as raised:
+        error = pickle.dumps(raised)
+    node_id = ray.get_runtime_context().get_node_id()
+    return {"number": numbered["number"], "row": row, "error": error, "node_id": node_id}

@@ -1,16 +1,12 @@
 """The command `retail`: verbs, options, exit codes; what a verb does stands in the module that it imports."""
 
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cluster.errors import PlatformError
 from cluster.settings import Settings, load_settings
-from ray_apps.console import show_error
+from ray_apps.edge import guarded
 
 app = typer.Typer(
     help="Raw sales files to a lakehouse, a warehouse and an API.",
@@ -24,8 +20,6 @@ app.add_typer(config_app, name="config")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs or URLs.")]
 StepName = Annotated[str | None, typer.Option(help="One step only: bronze, silver, gold or publish.")]
-
-INTERRUPTED = 130
 
 
 @app.command()
@@ -49,11 +43,11 @@ def run(
 
 
 @app.command()
-def serve() -> None:
+def serve(json: Json = False) -> None:
     """Serve the API, the page and the docs until Ctrl-C."""
     from ray_apps.serving import serve_until_stopped
 
-    _exit(serve_until_stopped(_settings()))
+    serve_until_stopped(_settings(), json)
 
 
 @app.command()
@@ -69,8 +63,8 @@ def demo(
 
 @app.command()
 def status(json: Json = False) -> None:
-    """Show versions, rows and money of each layer, and the last runs."""
-    from ray_apps.looking import show_status
+    """Show versions, rows and money of each layer, what runs, and the last runs."""
+    from ray_apps.status import show_status
 
     show_status(_settings(), json)
 
@@ -80,7 +74,7 @@ def rejects(
     export: Annotated[Path | None, typer.Option(help="Write the lines into this CSV file.")] = None, json: Json = False
 ) -> None:
     """Show rejected and merged lines and dead letters by reason, with their money."""
-    from ray_apps.looking import show_rejects
+    from ray_apps.rejects import show_rejects
 
     show_rejects(_settings(), export, json)
 
@@ -112,7 +106,7 @@ def sample(
 
 @app.command()
 def doctor(json: Json = False) -> None:
-    """Check ports, memory, disk and user namespaces, each with its remedy."""
+    """Check Python, Ray, ports, memory, disk and user namespaces, each with its remedy."""
     from ray_apps.doctor import examine
 
     _exit(examine(_settings(), json))
@@ -129,30 +123,6 @@ def config_show(json: Json = False) -> None:
 def main() -> None:
     """Run the command line; errors of the platform end it with what, where, why and the remedy."""
     guarded(app)
-
-
-def guarded(call: Callable[[], Any]) -> None:
-    """Run an entry point at the edge of the process.
-
-    Args:
-        call: The Typer application.
-
-    Raises:
-        SystemExit: With the exit code that the outcome has.
-    """
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
-    try:
-        call()
-    except PlatformError as error:
-        show_error(error, "--json" in sys.argv)
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _settings() -> Settings:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -61,8 +62,8 @@ class ProgressReport:
 
 
 def say(text: str) -> None:
-    """Print a line for a person, on stderr."""
-    ERR.print(text)
+    """Print a line for a person, on stderr, as it stands."""
+    ERR.print(text, markup=False, soft_wrap=True)
 
 
 def show_json(value: Any) -> None:
@@ -79,7 +80,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         rows: Cells: text, whole numbers, decimals or None.
     """
     listed = [list(row) for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(columns):
         numeric = any(isinstance(row[place], int | Decimal | float) for row in listed)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -98,10 +99,10 @@ def show_error(error: PlatformError, as_json: bool = False) -> None:
 
 def show_problem(problem: dict[str, str]) -> None:
     """Print a problem with the keys what, where, why and remedy; empty ones are left out."""
-    ERR.print(f"[red]✗[/red] {_escaped(problem['what'])}")
+    ERR.print(f"[red]✗[/red] {escape(problem['what'])}")
     for name in ("where", "why", "remedy"):
         if problem.get(name):
-            ERR.print(f"  {name:<7}{_escaped(problem[name])}", soft_wrap=True)
+            ERR.print(f"  {name:<7}{escape(problem[name])}", soft_wrap=True)
 
 
 def money(amount: Decimal) -> str:
@@ -117,8 +118,4 @@ def _text(cell: Any) -> str:
         return "yes" if cell else "no"
     if isinstance(cell, Decimal):
         return money(cell)
-    return f"{cell:,}" if isinstance(cell, int) else _escaped(str(cell))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+    return f"{cell:,}" if isinstance(cell, int) else escape(str(cell))

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from cluster.ray_session import refuse_runtime_home
 from cluster.settings import load_settings, ray_address
-from ray_apps.cli import Json, StepName, guarded
-from ray_apps.session import refuse_relative
+from ray_apps.cli import Json, StepName
+from ray_apps.edge import guarded
+from ray_apps.submitted import refuse_what_is_thrown_away
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -23,8 +23,7 @@ def daily_refresh(
 
     settings, inputs = load_settings(), input or []
     if ray_address():
-        refuse_runtime_home(settings.home)
-        refuse_relative(inputs)
+        refuse_what_is_thrown_away(settings, inputs)
     raise typer.Exit(write(settings, "daily_refresh", inputs, chosen_steps(step, inputs), json))
 
 

@@ -2,16 +2,23 @@
 
 from collections.abc import Sequence
 
+from cluster.errors import PlatformError
 from cluster.settings import Settings
 from cluster.storage import Storage
 from pipelines.refresh import STEPS
-from ray_apps.console import OUT, ProgressReport
-from ray_apps.reports import show_run
+from ray_apps.console import OUT, ProgressReport, say
+from ray_apps.reports import exit_code, is_all_refused, show_broken, show_run
 from ray_apps.sampling import sample_files
-from ray_apps.serving import base_url, serving, wait_for_stop
+from ray_apps.serving import base_url, serving
 from ray_apps.session import Order, Run, Session, absolute_inputs, open_session, run_steps
+from ray_apps.signals import wait_for_stop
 
 SEED = 1
+TRY_NEXT = (
+    "/api/v1/datamart/overview",
+    "/api/v1/datamart/revenue?granularity=month&group_by=country&limit=5",
+    "/api/v1/sales?country=France&limit=3",
+)
 
 
 def run_demo(settings: Settings, inputs: Sequence[str], lines: int) -> int:
@@ -23,28 +30,32 @@ def run_demo(settings: Settings, inputs: Sequence[str], lines: int) -> int:
         lines: Lines of the sample.
 
     Returns:
-        Exit code: 1 when an input was refused.
+        Exit code: 1 when an input was refused; when all were, nothing is served.
     """
     from serve.app import refuse_taken_port
 
     refuse_taken_port(settings.http_host, settings.http_port)
+    run = Run()
     with ProgressReport() as report:
         named = absolute_inputs(inputs) or [_sample(settings, lines, report)]
         with open_session(settings, dashboard=True) as session:
-            run = run_steps(session, Order("demo", named, STEPS), report)
+            try:
+                run_steps(session, Order("demo", named, STEPS), report, run)
+            except PlatformError as error:
+                return show_broken(run, error, as_json=False)
+            if is_all_refused(run):
+                show_run(run)
+                return 1
+            say("Starting the API …")
             with serving(session):
                 show_run(run)
                 _show_next(session)
                 wait_for_stop()
-    return _exit_code(run)
+    return exit_code(run)
 
 
 def _sample(settings: Settings, lines: int, report: ProgressReport) -> str:
     return str(sample_files(settings, lines, SEED, settings.home / "sample", report).data)
-
-
-def _exit_code(run: Run) -> int:
-    return 1 if run.refusals else 0
 
 
 def _show_next(session: Session) -> None:
@@ -57,10 +68,6 @@ def _show_next(session: Session) -> None:
     ):
         OUT.print(f"  {what:<14} {address}", soft_wrap=True)
     OUT.print("\nTry next, in another terminal:")
-    for path in (
-        "/api/v1/datamart/overview",
-        "/api/v1/datamart/revenue?granularity=month&group_by=country&limit=5",
-        "/api/v1/sales?country=France&limit=3",
-    ):
+    for path in TRY_NEXT:
         OUT.print(f"  curl '{base}{path}'", soft_wrap=True)
     OUT.print("  .venv/bin/retail status\n\nCtrl-C ends everything that was started here.")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from cluster.errors import PlatformError
 from pipelines.steps import StepResult
-from ray_apps.console import say, show_problem, show_table
+from ray_apps.console import say, show_error, show_json, show_problem, show_table
 from ray_apps.session import Run
 
 COLUMNS = ("step", "rows in", "accepted", "rejected", "merged", "money in", "money kept", "s", "version")
@@ -18,8 +19,43 @@ def show_run(run: Run) -> None:
         say(f"• {message}")
     for refusal in run.refusals:
         show_problem(refusal)
-    if run.refusals:
+    if is_all_refused(run):
+        say("Every input was refused: all tables stay as they were.")
+    elif run.refusals:
         say(f"{len(run.refusals)} inputs were refused; the others went through.")
+    elif run.results and not any(result.changed for result in run.results):
+        say("Nothing was new: all tables stay as they were.")
+
+
+def show_broken(run: Run, error: PlatformError, as_json: bool) -> int:
+    """Print what a run did before it failed, and why it did.
+
+    Args:
+        run: With the results of the steps that ended.
+        error: What ended it.
+        as_json: Whether to print one JSON document with both.
+
+    Returns:
+        Exit code.
+    """
+    if as_json:
+        show_json({**run_as_dict(run), "status": "failed", **error.as_dict()})
+    else:
+        if run.results:
+            show_run(run)
+        show_error(error)
+    return error.exit_code
+
+
+def is_all_refused(run: Run) -> bool:
+    """Whether inputs were named and none of them went through."""
+    bronze = [result for result in run.results if result.step == "bronze"]
+    return bool(run.refusals) and not any(result.counts.read or result.messages for result in bronze)
+
+
+def exit_code(run: Run) -> int:
+    """Give 1 when an input was refused, else 0."""
+    return 1 if run.refusals else 0
 
 
 def messages(results: Sequence[StepResult], most: int = 12) -> list[str]:

@@ -7,6 +7,7 @@ from cluster.settings import Settings
 from pipelines.sample import SampleReport, generate_sample, run_here
 from pipelines.steps import Report
 from ray_apps.console import ProgressReport, show_json, show_table
+from ray_apps.signals import started
 
 LINES_FOR_RAY = 400_000
 """From here on starting Ray costs less than it saves."""
@@ -47,5 +48,5 @@ def sample_files(settings: Settings, lines: int, seed: int, out: Path, report: R
     """
     if lines < LINES_FOR_RAY:
         return generate_sample(lines, seed, out, report, spread=run_here)
-    with ray_session(settings):
+    with started(ray_session(settings)):
         return generate_sample(lines, seed, out, report)

@@ -1,36 +1,53 @@
 """`retail serve`: the API over the warehouse as it stands, until the terminal says stop."""
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cluster.errors import RetryableError
 from cluster.settings import Settings
-from ray_apps.console import say
+from ray_apps.console import say, show_json
 from ray_apps.session import Session, open_session
+from ray_apps.signals import ignore_signals, wait_for_stop
 
 
-def serve_until_stopped(settings: Settings) -> int:
+def serve_until_stopped(settings: Settings, as_json: bool) -> None:
     """Serve until Ctrl-C.
 
     Args:
         settings: Of this process.
-
-    Returns:
-        Exit code 0.
+        as_json: Whether to print the addresses as JSON once it answers.
     """
+    from serve.app import refuse_taken_port
+
+    refuse_taken_port(settings.http_host, settings.http_port)
     with open_session(settings, dashboard=True) as session, serving(session):
-        say(f"API, page and docs: {base_url(settings)}   Ray dashboard: {session.ray.dashboard_url}   Ctrl-C ends it.")
+        base, dashboard = base_url(settings), session.ray.dashboard_url
+        if as_json:
+            show_json({"url": base, "docs": f"{base}/docs", "dashboard": dashboard})
+        say(f"API and page: {base}   docs: {base}/docs   Ray dashboard: {dashboard or 'none'}   Ctrl-C ends it.")
         wait_for_stop()
-    return 0
 
 
 @contextmanager
 def serving(session: Session) -> Iterator[None]:
-    """Serve the API for the length of a block; a second Ctrl-C while it ends changes nothing."""
+    """Serve the API for the length of a block, the last of a command: signals that come while it ends change nothing.
+
+    Args:
+        session: With a warehouse that runs.
+
+    Yields:
+        Once the API answers.
+
+    Raises:
+        RetryableError: It did not get ready in time.
+    """
     from serve.app import start, stop
 
-    start(session.settings)
+    try:
+        start(session.settings)
+    except (KeyboardInterrupt, RetryableError):
+        stop()
+        raise
     try:
         yield
     finally:
@@ -39,20 +56,7 @@ def serving(session: Session) -> Iterator[None]:
         stop()
 
 
-def wait_for_stop() -> None:
-    """Sleep until SIGINT, SIGTERM or SIGHUP."""
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
-
-
-def ignore_signals() -> None:
-    """Let the end run to its end: what it leaves half-way would stay."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-
-
 def base_url(settings: Settings) -> str:
-    """Give the API's address for a person of this machine."""
-    return f"http://{settings.http_host}:{settings.http_port}"
+    """Give the API's address for a person of this machine; one that listens everywhere is reached by the loopback."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.http_host, settings.http_host)
+    return f"http://[{host}]:{settings.http_port}" if ":" in host else f"http://{host}:{settings.http_port}"

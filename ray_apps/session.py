@@ -1,14 +1,13 @@
 """What a command that writes needs around its steps: warehouse, Ray, lease, a record of the run; knows no step."""
 
-import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.errors import ConfigurationError, PlatformError
+from cluster.errors import PlatformError
 from cluster.lakehouse import LakeWriter
 from cluster.lease import Lease
 from cluster.ray_session import RaySession, ray_session
@@ -18,13 +17,19 @@ from cluster.warehouse import migrate, running_warehouse
 from pipelines.refresh import Step, refresh
 from pipelines.runs import end_run, start_run
 from pipelines.steps import Report, StepContext, StepResult
+from ray_apps.signals import started
+
+
+def new_run_id() -> str:
+    """Give the id of a run that starts now; ids sort by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass
 class Run:
     """A run and what it has done so far."""
 
-    run_id: str
+    run_id: str = field(default_factory=new_run_id)
     results: list[StepResult] = field(default_factory=list)
 
     @property
@@ -59,9 +64,9 @@ def open_session(settings: Settings, *, dashboard: bool = False) -> Iterator[Ses
     Yields:
         The session.
     """
-    with running_warehouse(settings) as url:
+    with started(running_warehouse(settings)) as url:
         migrate(url)
-        with ray_session(settings, dashboard=dashboard) as ray:
+        with started(ray_session(settings, dashboard=dashboard)) as ray:
             yield Session(settings, url, ray)
 
 
@@ -74,16 +79,14 @@ class Order:
     steps: Sequence[Step]
 
 
-def run_steps(
-    session: Session, order: Order, report: Report, on_result: Callable[[StepResult], None] = lambda result: None
-) -> Run:
+def run_steps(session: Session, order: Order, report: Report, run: Run | None = None) -> Run:
     """Run steps under the lease of the lake, on record in ops.runs.
 
     Args:
         session: What is running.
         order: What to do.
         report: Progress.
-        on_result: Told of each step as it ends.
+        run: A new one, for a caller who wants to see what it did before it failed.
 
     Returns:
         The run with its results.
@@ -91,21 +94,15 @@ def run_steps(
     Raises:
         PlatformError: A step failed, or another run holds the lease.
     """
-    run = Run(f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}")
+    run = run or Run()
     storage = Storage.of(session.settings)
-
-    def note(result: StepResult) -> None:
-        run.results.append(result)
-        on_result(result)
-
     with Lease.take(storage, run.run_id, session.settings.lease_s) as lease:
         context = StepContext(session.settings, LakeWriter(storage, lease), report)
         start_run(session.url, run.run_id, order.command)
         try:
-            refresh(context, session.url, order.inputs, order.steps, note)
+            refresh(context, session.url, order.inputs, order.steps, run.results.append)
         except BaseException as error:
-            what = str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
-            end_run(session.url, run.run_id, "failed", what, [result.as_dict() for result in run.results])
+            end_run(session.url, run.run_id, "failed", _reason(error), [result.as_dict() for result in run.results])
             raise
         reason = f"{len(run.refusals)} inputs refused" if run.refusals else None
         steps = [result.as_dict() for result in run.results]
@@ -113,23 +110,15 @@ def run_steps(
     return run
 
 
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
+
+
 def absolute_inputs(inputs: Sequence[str]) -> list[str]:
     """Make local inputs absolute, as seen from the folder the command was called in."""
-    return [str(Path(named).expanduser().absolute()) if is_local(named) else named for named in inputs]
-
-
-def refuse_relative(names: Sequence[str]) -> None:
-    """Refuse relative paths in a submitted job, whose working folder is Ray's and is thrown away.
-
-    Args:
-        names: Inputs.
-
-    Raises:
-        ConfigurationError: One is relative.
-    """
-    for name in names:
-        if is_local(name) and not os.path.isabs(name.removeprefix("file://")):  # noqa: PTH117 - a glob is no path
-            raise ConfigurationError(
-                "An input of a submitted job is relative", where=name,
-                why="the job runs in a folder of Ray's own", remedy="Name it absolutely, or by URL.",
-            )  # fmt: skip
+    return [
+        str(Path(named.removeprefix("file://")).expanduser().absolute()) if is_local(named) else named
+        for named in inputs
+    ]

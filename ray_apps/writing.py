@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from cluster.errors import ConfigurationError
+from cluster.errors import ConfigurationError, PlatformError
 from cluster.settings import Settings
 from pipelines.refresh import STEPS, Step
 from ray_apps.console import ProgressReport, show_json
-from ray_apps.reports import run_as_dict, show_run
-from ray_apps.session import Order, absolute_inputs, open_session, run_steps
+from ray_apps.reports import exit_code, run_as_dict, show_broken, show_run
+from ray_apps.session import Order, Run, absolute_inputs, open_session, run_steps
 
 
 def chosen_steps(step: str | None, inputs: Sequence[str]) -> list[Step]:
@@ -50,10 +50,14 @@ def write(settings: Settings, command: str, inputs: Sequence[str], steps: Sequen
     Returns:
         Exit code: 1 when an input was refused.
     """
-    with open_session(settings) as session, ProgressReport() as report:
-        run = run_steps(session, Order(command, absolute_inputs(inputs), steps), report)
+    run = Run()
+    try:
+        with open_session(settings) as session, ProgressReport() as report:
+            run_steps(session, Order(command, absolute_inputs(inputs), steps), report, run)
+    except PlatformError as error:
+        return show_broken(run, error, as_json)
     if as_json:
         show_json(run_as_dict(run))
     else:
         show_run(run)
-    return 1 if run.refusals else 0
+    return exit_code(run)
