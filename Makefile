@@ -13,8 +13,10 @@ help: ## List the targets
 install: ## Make .venv from requirements.lock (Python 3.11 is fetched where it is missing)
 	@cluster/bootstrap.sh
 
+# 130 is Ctrl-C: no error of make's. INPUT goes through the environment, so that no quote in it is the shell's.
+demo: export RETAIL_DEMO_INPUT := $(INPUT)
 demo: install ## Sample (or INPUT='path or glob') → lake → warehouse → API; Ctrl-C ends it
-	@$(BIN)/retail demo $(if $(INPUT),--input '$(INPUT)')
+	@$(BIN)/retail demo $${RETAIL_DEMO_INPUT:+--input "$$RETAIL_DEMO_INPUT"} || [ $$? = 130 ]
 
 check: install ## ruff, mypy, import-linter, sqlfluff
 	@$(BIN)/ruff check .
@@ -41,7 +43,7 @@ bench: install ## Raw CSV to gold against hand-written Polars; writes docs/bench
 docs: install ## Write the generated pages of docs/
 	@$(BIN)/python -m ray_apps.docs
 
-lock: ## Resolve pyproject.toml into requirements.lock
+lock: install ## Resolve pyproject.toml into requirements.lock
 	@.uv/bin/uv pip compile -q --no-annotate --no-header --python-version 3.11 pyproject.toml --all-extras --group dev -o requirements.lock
 	@! grep -qE '^(nvidia|cuda|triton)' requirements.lock
 

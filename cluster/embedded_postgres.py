@@ -154,7 +154,10 @@ class EmbeddedPostgres:
             str(_binary("initdb")), "-D", str(unfinished), "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync",
             "-A", "scram-sha-256", f"--pwfile={password}",
         ]  # fmt: skip
-        done = subprocess.run([*self.as_user, *command], capture_output=True, text=True, check=False)
+        # In a session of its own, as the server: Ctrl-C in a terminal is for its owner.
+        done = subprocess.run(
+            [*self.as_user, *command], capture_output=True, text=True, start_new_session=True, check=False
+        )
         password.unlink()
         if done.returncode:
             raise FatalError(

@@ -1,7 +1,10 @@
 """What a person sees in a terminal: progress, tables, errors; the only room that prints. It knows no step's meaning."""
 
+import io
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +19,8 @@ from cluster.errors import PlatformError
 
 WIDTH_ELSEWHERE = 140
 """Columns where the output is no terminal, such as a log."""
+WIDE = 100
+"""Columns from which on a table has room to breathe."""
 
 
 def _console(stderr: bool) -> Console:
@@ -27,6 +32,19 @@ def _console(stderr: bool) -> Console:
 
 OUT = _console(stderr=False)
 ERR = _console(stderr=True)
+
+
+@contextmanager
+def stdout_is_ours() -> Iterator[None]:
+    """Keep stdout for what a command answers; what libraries print there (Ray does) goes to stderr meanwhile."""
+    OUT.file = sys.stdout
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def hush_libraries() -> None:
+    """Drop what libraries print from here to the end of `stdout_is_ours`."""
+    sys.stdout = io.StringIO()
 
 
 class ProgressReport:
@@ -80,7 +98,10 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
         rows: Cells: text, whole numbers, decimals or None.
     """
     listed = [list(row) for row in rows]
-    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
+        padding=(0, 1 if OUT.width >= WIDE else 0),
+    )  # fmt: skip
     for place, name in enumerate(columns):
         numeric = any(isinstance(row[place], int | Decimal | float) for row in listed)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")

@@ -36,26 +36,28 @@ def run_demo(settings: Settings, inputs: Sequence[str], lines: int) -> int:
 
     refuse_taken_port(settings.http_host, settings.http_port)
     run = Run()
-    with ProgressReport() as report:
-        named = absolute_inputs(inputs) or [_sample(settings, lines, report)]
-        with open_session(settings, dashboard=True) as session:
-            try:
+    named = absolute_inputs(inputs) or [_sample(settings, lines)]
+    say("Starting PostgreSQL and Ray …")
+    with open_session(settings, dashboard=True) as session:
+        try:
+            with ProgressReport() as report:
                 run_steps(session, Order("demo", named, STEPS), report, run)
-            except PlatformError as error:
-                return show_broken(run, error, as_json=False)
-            if is_all_refused(run):
-                show_run(run)
-                return 1
-            say("Starting the API …")
-            with serving(session):
-                show_run(run)
-                _show_next(session)
-                wait_for_stop()
+        except PlatformError as error:
+            return show_broken(run, error, as_json=False)
+        if is_all_refused(run):
+            show_run(run)
+            return 1
+        say("Starting the API …")
+        with serving(session):
+            show_run(run)
+            _show_next(session)
+            wait_for_stop()
     return exit_code(run)
 
 
-def _sample(settings: Settings, lines: int, report: ProgressReport) -> str:
-    return str(sample_files(settings, lines, SEED, settings.home / "sample", report).data)
+def _sample(settings: Settings, lines: int) -> str:
+    with ProgressReport() as report:
+        return str(sample_files(settings, lines, SEED, settings.home / "sample", report).data)
 
 
 def _show_next(session: Session) -> None:

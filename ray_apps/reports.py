@@ -9,7 +9,8 @@ from pipelines.steps import StepResult
 from ray_apps.console import say, show_error, show_json, show_problem, show_table
 from ray_apps.session import Run
 
-COLUMNS = ("step", "rows in", "accepted", "rejected", "merged", "money in", "money kept", "s", "version")
+COLUMNS = ("step", "rows in", "accepted", "rejected", "merged", "money in", "kept", "s")
+"""Few and short: the table of a million lines fits into 80 columns."""
 
 
 def show_run(run: Run) -> None:
@@ -80,9 +81,8 @@ def run_as_dict(run: Run) -> dict[str, Any]:
 
 def _row(result: StepResult) -> tuple[Any, ...]:
     seconds = Decimal(f"{result.seconds:.2f}")
-    version = result.output.version if result.output else None
     if not result.changed:
-        return (result.step, "unchanged", None, None, None, None, None, seconds, version)
+        return (result.step, "unchanged", None, None, None, None, None, seconds)
     counts, amounts = result.counts, result.money
     rows = (counts.read, counts.accepted, counts.rejected, counts.merged)
-    return (result.step, *rows, amounts.read, amounts.accepted, seconds, version)
+    return (result.step, *rows, amounts.read, amounts.accepted, seconds)

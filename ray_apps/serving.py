@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from cluster.errors import RetryableError
 from cluster.settings import Settings
-from ray_apps.console import say, show_json
+from ray_apps.console import hush_libraries, say, show_json
 from ray_apps.session import Session, open_session
 from ray_apps.signals import ignore_signals, wait_for_stop
 
@@ -53,6 +53,8 @@ def serving(session: Session) -> Iterator[None]:
     finally:
         ignore_signals()
         say("Stopping …")
+        # Serve's controller is killed while a call to it is open, and Ray tells every terminal that this call failed.
+        hush_libraries()
         stop()
 
 

@@ -17,6 +17,7 @@ from cluster.warehouse import migrate, running_warehouse
 from pipelines.refresh import Step, refresh
 from pipelines.runs import end_run, start_run
 from pipelines.steps import Report, StepContext, StepResult
+from ray_apps.console import stdout_is_ours
 from ray_apps.signals import started
 
 
@@ -64,7 +65,7 @@ def open_session(settings: Settings, *, dashboard: bool = False) -> Iterator[Ses
     Yields:
         The session.
     """
-    with started(running_warehouse(settings)) as url:
+    with stdout_is_ours(), started(running_warehouse(settings)) as url:
         migrate(url)
         with started(ray_session(settings, dashboard=dashboard)) as ray:
             yield Session(settings, url, ray)
