@@ -5,7 +5,7 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 SERVICES := ../shared/services/up
 
-.PHONY: help install lock demo check test test-services test-cluster test-long bench docs clean
+.PHONY: help install lock hooks demo check test test-services test-cluster test-long bench docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ bench: install ## Raw CSV to gold against hand-written Polars; writes docs/bench
 
 docs: install ## Write the generated pages of docs/
 	@$(BIN)/python -m ray_apps.docs
+
+hooks: install ## Run ruff and import-linter before each commit, the rest before each push
+	@$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
 lock: install ## Resolve pyproject.toml into requirements.lock
 	@.uv/bin/uv pip compile -q --no-annotate --no-header --python-version 3.11 pyproject.toml --all-extras --group dev -o requirements.lock

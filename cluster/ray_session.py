@@ -73,7 +73,7 @@ def ray_session(settings: Settings, *, dashboard: bool = False) -> Iterator[RayS
             context.address_info["gcs_address"], dashboard_url, not joined, int(ray.cluster_resources().get("CPU", 1))
         )
     finally:
-        ray.shutdown()
+        ray.shutdown()  # noqa: TID251 - this is the room
 
 
 def refuse_runtime_home(home: Path) -> None:
@@ -104,7 +104,7 @@ def temp_folder(home: Path) -> Path:
 def _start(settings: Settings, dashboard: bool):  # type: ignore[no-untyped-def]
     import ray
 
-    return ray.init(
+    return ray.init(  # noqa: TID251 - this is the room
         address="local",
         num_cpus=settings.num_cpus,
         object_store_memory=settings.object_store_mb * 1_000_000,
@@ -121,7 +121,7 @@ def _join(address: str):  # type: ignore[no-untyped-def]
     import ray
 
     try:
-        return ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        return ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)  # noqa: TID251 - this is the room
     except ConnectionError as error:
         raise RetryableError(
             "Ray does not answer",

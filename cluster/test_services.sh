@@ -7,7 +7,9 @@ if ! command -v chromium >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get 
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >&2
 fi
 if [ -x ../shared/services/up ]; then
-  trap '../shared/services/down postgres >&2' EXIT
+  # One that ran before is somebody's, and stays.
+  before=$(../shared/services/status || true)
+  if ! grep -q '^postgres  *running' <<<"$before"; then trap '../shared/services/down postgres >&2' EXIT; fi
   env=$(../shared/services/up postgres)
   . "$env"
 fi

@@ -93,7 +93,7 @@ def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
         ) from None  # fmt: skip
     except psycopg.OperationalError as error:
         raise RetryableError(
-            "The warehouse does not answer", where=masked(url), why=str(error).strip().splitlines()[-1],
+            "The warehouse does not answer", where=masked(url), why=str(error).strip().partition("\n")[0],
             remedy="Start the server, or correct RETAIL_WAREHOUSE_URL.",
         ) from error  # fmt: skip
 

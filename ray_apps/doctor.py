@@ -6,9 +6,13 @@ import shutil
 import socket
 import subprocess
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
-from cluster.settings import Settings
+from cluster.errors import PlatformError
+from cluster.ports import answers
+from cluster.settings import Settings, ray_address
+from cluster.warehouse import connect
 from ray_apps.console import show_json, show_table
 
 LEAST_MEMORY_MB = 3_000
@@ -38,6 +42,8 @@ def examine(settings: Settings, as_json: bool) -> int:
     """
     findings = [
         _python(),
+        _ray(),
+        _warehouse(settings),
         _port("API port", settings.http_host, settings.http_port, "Set RETAIL_HTTP_PORT to a free port."),
         _dashboard(settings),
         _memory(),
@@ -60,6 +66,28 @@ def _python() -> Finding:
     return Finding(
         "Python", version.startswith("3.11."), version, "Run `make install`, which makes a 3.11 environment."
     )
+
+
+def _ray() -> Finding:
+    """Without RAY_ADDRESS each command starts its own; one that is named must be there."""
+    version, address = metadata.version("ray"), ray_address()
+    if address is None:
+        return Finding("Ray", True, f"{version}, a local one for each command")
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    is_there = not port.isdigit() or answers(host, int(port))
+    state = "answers" if is_there else "does not answer"
+    return Finding("Ray", is_there, f"{version}, {address} {state}", "Start it, or unset RAY_ADDRESS for a local one.")
+
+
+def _warehouse(settings: Settings) -> Finding:
+    """Without RETAIL_WAREHOUSE_URL each command starts the embedded one; one that is named must be there."""
+    if settings.warehouse_url is None:
+        return Finding("warehouse", True, "embedded, started when it is needed")
+    try:
+        connect(settings.warehouse_url.get_secret_value()).close()
+    except PlatformError as error:
+        return Finding("warehouse", False, f"{error.where}: {error.why or error.what}", error.remedy)
+    return Finding("warehouse", True, "RETAIL_WAREHOUSE_URL answers")
 
 
 def _port(check: str, host: str, port: int, remedy: str) -> Finding:
