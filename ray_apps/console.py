@@ -38,8 +38,11 @@ ERR = _console(stderr=True)
 def stdout_is_ours() -> Iterator[None]:
     """Keep stdout for what a command answers; what libraries print there (Ray does) goes to stderr meanwhile."""
     OUT.file = sys.stdout
-    with redirect_stdout(sys.stderr):
-        yield
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        OUT.file = None  # type: ignore[assignment]  # whatever sys.stdout is by then
 
 
 def hush_libraries() -> None:
@@ -66,7 +69,8 @@ class ProgressReport:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the display."""
-        self._progress.stop()
+        if ERR.is_terminal:
+            self._progress.stop()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Show that `done` of `total` tasks have ended."""
@@ -99,7 +103,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     """
     listed = [list(row) for row in rows]
     table = Table(
-        title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False,
+        title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False, show_edge=False,
         padding=(0, 1 if OUT.width >= WIDE else 0),
     )  # fmt: skip
     for place, name in enumerate(columns):

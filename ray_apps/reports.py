@@ -10,7 +10,7 @@ from ray_apps.console import say, show_error, show_json, show_problem, show_tabl
 from ray_apps.session import Run
 
 COLUMNS = ("step", "rows in", "accepted", "rejected", "merged", "money in", "kept", "s")
-"""Few and short: the table of a million lines fits into 80 columns."""
+"""Few and short: the table of half a million lines fits into 80 columns."""
 
 
 def show_run(run: Run) -> None:
