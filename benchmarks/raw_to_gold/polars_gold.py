@@ -57,11 +57,8 @@ def versions(lines: pl.DataFrame, natural: str, value: str, key: str) -> pl.Data
 
 
 def dates(lines: pl.DataFrame) -> pl.DataFrame:
-    years = lines["invoice_date"].dt.year()
-    first, last = (
-        date(int(str(year)), month, day) for year, month, day in ((years.min(), 1, 1), (years.max(), 12, 31))
-    )
-    days: pl.Series = pl.date_range(first, last, eager=True)
+    years = lines["invoice_date"].dt.year().unique().sort().to_list()
+    days = pl.concat([pl.date_range(date(year, 1, 1), date(year, 12, 31), eager=True) for year in years])
     day = pl.col("full_date").dt
     return days.alias("full_date").to_frame().select(
         date_key=(day.year() * 10_000 + day.month().cast(pl.Int32) * 100 + day.day()).cast(pl.Int32),
