@@ -19,6 +19,8 @@ from warehouse_sql.statements import statement
 from warehouse_sql.tables.gold import FactSale
 
 ROWS_PER_WRITE = 50_000
+NUL, SHOWN_NUL = "\0", "\N{REPLACEMENT CHARACTER}"
+"""PostgreSQL holds no NUL in a text; it is shown as what it is, a character that cannot be shown. The lake keeps it."""
 
 
 @dataclass
@@ -80,7 +82,9 @@ class Staged:
         """Copy the rows of one Parquet file; the file is held, the table never."""
         rows = read_files(storage, [uri]).select(self.model.model_fields.keys())
         binary = [name for name, kind in rows.schema.items() if kind == pl.Binary]
-        rows = rows.with_columns(pl.col(binary).bin.encode("hex"))
+        rows = rows.with_columns(
+            pl.col(binary).bin.encode("hex"), pl.col(pl.String).str.replace_all(NUL, SHOWN_NUL, literal=True)
+        )
         statement = sql.SQL("COPY {staging} ({columns}) FROM STDIN (FORMAT csv)").format(**self.names())
         with self.connection.cursor() as cursor, cursor.copy(statement) as out:
             for part in rows.iter_slices(ROWS_PER_WRITE):

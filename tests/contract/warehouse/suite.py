@@ -274,6 +274,14 @@ class WarehouseSuite:
         reader.close()
         assert ask(migrated, "SELECT count(*) FROM gold.fact_sales") == [(4,)]
 
+    def test_a_text_that_postgresql_cannot_hold_stops_nothing(
+        self, migrated: str, platform: Platform, tmp_path: Path
+    ) -> None:
+        platform.run(write(tmp_path / "nul.csv", [line(invoice="9", code="N1", text="A\0B")]))
+        publish_lake(platform, migrated)
+        [(shown,)] = ask(migrated, "SELECT description FROM gold.dim_products WHERE stock_code = 'N1'")
+        assert shown == "A\N{REPLACEMENT CHARACTER}B"
+
     def test_nothing_to_publish_says_what_to_do(self, migrated: str, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="nothing to publish") as caught:
             publish_lake(Platform(tmp_path / "empty"), migrated)
