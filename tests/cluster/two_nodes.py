@@ -5,8 +5,10 @@ ends with its exit code. The namespace ends with this process, and everything in
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -48,7 +50,7 @@ def main(place: Path, command: list[str]) -> int:
         "RAY_USAGE_STATS_ENABLED": "0",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    temp = place / "r"
+    temp = tempfile.mkdtemp(prefix="rn-", dir="/tmp")  # short: names of Unix sockets end at 107 characters
     head = start(
         place / "head", "--head", f"--port={PORT}", f"--temp-dir={temp}", "--include-dashboard=true",
         f"--dashboard-port={DASHBOARD}",
@@ -65,6 +67,7 @@ def main(place: Path, command: list[str]) -> int:
             node.terminate()
         for node in nodes:
             node.wait(60)
+        shutil.rmtree(temp, ignore_errors=True)
 
 
 if __name__ == "__main__":
