@@ -6,6 +6,7 @@ Entry points build `Settings` once and hand it on; nothing reads it at import, a
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from cluster.errors import ConfigurationError
 
 DateOrder = Literal["month_first", "day_first"]
+JoinEngine = Literal["auto", "spark", "local"]
 
 
 class Settings(BaseSettings):
@@ -47,6 +49,25 @@ class Settings(BaseSettings):
     range_bytes: int = Field(24_000_000, ge=1, description="Bytes of a source file that one task reads.")
     batch_rows: int = Field(1_000_000, ge=1, description="Lines refined at a time within a task.")
     bucket_rows: int = Field(1_000_000, ge=1, description="Lines that one matching task compares.")
+    join: JoinEngine = Field("auto", description="Engine of the large joins: auto, spark or local.")
+    spark_from_rows: int = Field(
+        1_000_000_000,
+        ge=0,
+        description="Rows of a join's input (baskets: pairs of products) from which auto takes Spark.",
+    )
+    spark_min_executors: int = Field(2, ge=0, description="Executors that Spark keeps; a small Ray gives fewer.")
+    spark_initial_executors: int = Field(4, ge=1, description="Executors that Spark starts with.")
+    spark_max_executors: int = Field(20, ge=1, description="Most executors of Spark.")
+    spark_executor_cores: int = Field(1, ge=1, description="CPUs of an executor.")
+    spark_executor_memory_mb: int = Field(1024, ge=512, description="Heap of an executor, MB.")
+    join_memory_mb: int = Field(2_000, ge=100, description="Memory of a local join, MB; what exceeds it goes to disk.")
+    basket_max_products: int = Field(
+        100, ge=2, description="Distinct products up to which an invoice counts as a basket."
+    )
+    basket_min_support: Decimal = Field(
+        Decimal("0.002"), ge=0, le=1, description="Share of the baskets from which a pair of products is kept."
+    )
+    dbt: Path | None = Field(None, description="The command dbt; empty: the one in .dbt beside the environment.")
     lease_s: int = Field(600, ge=5, description="Seconds after which the lease of a silent writer expires.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Level of the log.")
 

@@ -15,13 +15,19 @@ def arrow_schema(table: type[SQLModel]) -> pa.Schema:
         table: A class of `warehouse_sql.tables`.
 
     Returns:
-        One field per column: Numeric → decimal128, Uuid → binary (16 bytes), DateTime → timestamp in microseconds.
+        One field per stored column: Numeric → decimal128, Uuid → binary (16 bytes), DateTime → timestamp in microseconds.
     """
-    return pa.schema([pa.field(name, _arrow_type(_column_type(field))) for name, field in table.model_fields.items()])
+    return pa.schema([pa.field(name, _arrow_type(kind)) for name, kind in _stored(table).items()])
 
 
-def _column_type(field: Any) -> types.TypeEngine[Any]:
-    return get_column_from_field(field).type
+def stored_columns(table: type[SQLModel]) -> list[str]:
+    """Name the columns that rows bring with them, in the class's order: all but those that PostgreSQL generates."""
+    return list(_stored(table))
+
+
+def _stored(table: type[SQLModel]) -> dict[str, types.TypeEngine[Any]]:
+    columns = {name: get_column_from_field(field) for name, field in table.model_fields.items()}
+    return {name: column.type for name, column in columns.items() if column.computed is None}
 
 
 def _arrow_type(kind: types.TypeEngine[Any]) -> pa.DataType:  # noqa: PLR0911 - one return per type reads best

@@ -2,12 +2,27 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Index, PrimaryKeyConstraint, text
+from sqlalchemy import Boolean, Column, Computed, Index, PrimaryKeyConstraint, text
 from sqlmodel import Field, SQLModel
 
-from warehouse_sql.tables.types import AMOUNT, COUNT, DAY, INSTANT, INTEGER, KEY, LOCAL_TIME, PRICE, SCORE, SMALL, TEXT
+from warehouse_sql.tables.types import (
+    AMOUNT,
+    COUNT,
+    DAY,
+    INSTANT,
+    INTEGER,
+    KEY,
+    LOCAL_TIME,
+    MEASURE,
+    PRICE,
+    SCORE,
+    SMALL,
+    TEXT,
+    TOTAL,
+)
 from warehouse_sql.tables.types import UUID as UUID_TYPE
 
 DIM_DATE = "gold.dim_date"
@@ -15,6 +30,8 @@ DIM_COUNTRY = "gold.dim_country"
 DIM_CUSTOMERS = "gold.dim_customers"
 DIM_PRODUCTS = "gold.dim_products"
 FACT_SALES = "gold.fact_sales"
+CUSTOMER_MONTHLY = "gold.customer_monthly"
+BASKET_PAIRS = "gold.basket_pairs"
 
 GUEST_KEY = -1
 GUEST_ID = "GUEST"
@@ -135,3 +152,63 @@ class FactSale(SQLModel, table=True):
     batch_id: str = Field(sa_type=TEXT)
     source_row_id: str = Field(sa_type=TEXT)
     created_at: datetime = Field(sa_type=INSTANT, description="When the winning line was ingested.")
+
+
+class CustomerMonth(SQLModel, table=True):
+    """One row per named customer and month in which that customer has lines; the input of cohorts."""
+
+    __tablename__ = "customer_monthly"
+    __table_args__ = (
+        PrimaryKeyConstraint("customer_id", "month", name="pk_customer_monthly"),
+        Index("ix_customer_monthly_month", "month"),
+        {"schema": "gold"},
+    )
+
+    customer_id: str = Field(sa_type=TEXT, primary_key=True)
+    month: date = Field(sa_type=DAY, primary_key=True, description="First day of the month.")
+    orders: int = Field(sa_type=COUNT, description="Invoices with a sale.")
+    units: int = Field(sa_type=COUNT, description="Units of the sales.")
+    net: Decimal = Field(sa_type=TOTAL, description="Money of all lines.")
+    gross: Decimal = Field(sa_type=TOTAL, description="Money of the sales.")
+    returns: Decimal = Field(sa_type=TOTAL, description="Money given back for returns, as a positive amount.")
+    first_purchase_date: date | None = Field(None, sa_type=DAY, description="First day with a sale in the month.")
+    last_purchase_date: date | None = Field(None, sa_type=DAY)
+
+
+def _measure(formula: str) -> "Column[Any]":
+    """A column that PostgreSQL works out from the counts of the row."""
+    return Column(MEASURE, Computed(f"round({formula}, 10)", persisted=True))
+
+
+class BasketPair(SQLModel, table=True):
+    """One row per two products that were sold on the same invoice often enough; code_a sorts before code_b.
+
+    The lake holds the counts; the measures are generated in PostgreSQL. An invoice with more distinct products than
+    `RETAIL_BASKET_MAX_PRODUCTS` counts nowhere.
+    """
+
+    __tablename__ = "basket_pairs"
+    __table_args__ = (
+        PrimaryKeyConstraint("code_a", "code_b", name="pk_basket_pairs"),
+        Index("ix_basket_pairs_code_b", "code_b"),
+        {"schema": "gold"},
+    )
+
+    code_a: str = Field(sa_type=TEXT, primary_key=True)
+    code_b: str = Field(sa_type=TEXT, primary_key=True)
+    pair_count: int = Field(sa_type=COUNT, description="Invoices with both.")
+    a_count: int = Field(sa_type=COUNT, description="Invoices with code_a.")
+    b_count: int = Field(sa_type=COUNT, description="Invoices with code_b.")
+    total_count: int = Field(sa_type=COUNT, description="All invoices that count.")
+    support: Decimal | None = Field(None, sa_column=_measure("pair_count::numeric / total_count"))
+    confidence_a_to_b: Decimal | None = Field(None, sa_column=_measure("pair_count::numeric / a_count"))
+    confidence_b_to_a: Decimal | None = Field(None, sa_column=_measure("pair_count::numeric / b_count"))
+    lift: Decimal | None = Field(
+        None, sa_column=_measure("pair_count::numeric * total_count / (a_count::numeric * b_count)")
+    )
+    leverage: Decimal | None = Field(
+        None,
+        sa_column=_measure(
+            "(pair_count::numeric * total_count - a_count::numeric * b_count) / (total_count::numeric * total_count)"
+        ),
+    )

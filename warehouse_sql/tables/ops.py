@@ -53,3 +53,15 @@ class RuleCount(SQLModel, table=True):
     outcome: str = Field(primary_key=True, sa_type=TEXT, description="warned, rejected, merged or dead_letter.")
     line_count: int = Field(sa_type=COUNT)
     amount: Decimal | None = Field(None, sa_type=TOTAL, description="None where the lines have no readable money.")
+
+
+class MartDeployment(SQLModel, table=True):
+    """One row per deployment of the marts; the next one is compared with the last one's manifest."""
+
+    __tablename__ = "mart_deployments"
+    __table_args__ = {"schema": "ops"}
+
+    deployment_id: int = Field(primary_key=True, sa_type=KEY, sa_column_kwargs={"autoincrement": False})
+    deployed_at: datetime = Field(sa_type=INSTANT)
+    project_hash: str = Field(sa_type=TEXT, description="Over the files of the dbt project and dbt's version.")
+    manifest: dict[str, Any] = Field(sa_type=JSONB, description="dbt's manifest.json, which holds no address.")

@@ -10,6 +10,8 @@ ANY_AMOUNT = Numeric(38, 4)
 """Money of a line that was refused, possibly because it is out of range."""
 TOTAL = Numeric(20, 4)
 """Money summed over many lines."""
+MEASURE = Numeric(24, 10)
+"""A ratio of counts, such as a lift."""
 SCORE = Numeric(3, 2)
 """A score from 0 to 1."""
 KEY = BigInteger()

@@ -105,7 +105,7 @@ class WarehouseSuite:
     def test_migrations_at_once_wait_for_each_other(self, url: str) -> None:
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(migrate, [url] * 4))
-        assert ask(url, "SELECT version_num FROM public.alembic_version") == [("0001",)]
+        assert ask(url, "SELECT version_num FROM public.alembic_version") == [("0002",)]
 
     def test_the_role_for_bi_tools_reads_and_no_more(self, migrated: str, platform: Platform) -> None:
         publish_lake(platform, migrated)
