@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     spark_from_rows: int = Field(
         1_000_000_000,
         ge=0,
-        description="Rows of a join's input (baskets: pairs of products) from which auto takes Spark.",
+        description="Rows of a join (baskets: pairs of products) from which auto takes Spark.",
     )
     spark_min_executors: int = Field(2, ge=0, description="Executors that Spark keeps; a small Ray gives fewer.")
     spark_initial_executors: int = Field(4, ge=1, description="Executors that Spark starts with.")

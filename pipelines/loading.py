@@ -6,7 +6,7 @@ The statements are composed from the table classes, so that no column list stand
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 import psycopg
@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 from cluster.delta_sink import read_files
 from cluster.storage import Storage
 from warehouse_sql.statements import statement
+from warehouse_sql.tables.arrow import stored_columns
 from warehouse_sql.tables.gold import FactSale
 
 ROWS_PER_WRITE = 50_000
@@ -25,11 +26,15 @@ NUL, SHOWN_NUL = "\0", "\N{REPLACEMENT CHARACTER}"
 
 @dataclass
 class Changes:
-    """What a merge moved: rows, the days of facts, the surrogate keys of dimension rows."""
+    """What a merge moved: rows, the days (or months) of rows merged by month, the first keys of the others."""
 
     rows: int = 0
     dates: set[date] = field(default_factory=set)
-    keys: set[int] = field(default_factory=set)
+    keys: set[Any] = field(default_factory=set)
+
+    def __add__(self, other: Self) -> Self:
+        """Put two together."""
+        return type(self)(self.rows + other.rows, self.dates | other.dates, self.keys | other.keys)
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,22 @@ class Staged:
         return getattr(self.model, "__table__")  # noqa: B009 - SQLModel adds it to table classes
 
     @property
-    def key(self) -> str:
-        """Give the first column of the primary key."""
-        return next(iter(self.model.model_fields))
+    def keys(self) -> list[str]:
+        """Name the columns of the primary key; in a table that is merged by month the second one is the day."""
+        return [column.name for column in self._table.primary_key.columns]
 
     def names(self) -> dict[str, sql.Composable]:
         """Give the parts that statements are composed of."""
-        columns = list(self.model.model_fields)
-        rest = [name for name in columns if name != self.key]
+        columns, keys = stored_columns(self.model), self.keys
+        rest = [name for name in columns if name not in keys]
         return {
             "target": sql.Identifier(*self.name.split(".")),
             "staging": sql.Identifier(f"staged_{self._table.name}"),
-            "key": sql.Identifier(self.key),
+            "key": sql.Identifier(keys[0]),
+            "keys": _listed(keys),
+            "target_keys": _listed(keys, "t"),
+            "staged_keys": _listed(keys, "s"),
+            "day": sql.Identifier(keys[-1]),
             "columns": _listed(columns),
             "staged_columns": _listed(columns, "s"),
             "rest": _listed(rest),
@@ -80,7 +89,7 @@ class Staged:
 
     def copy(self, storage: Storage, uri: str) -> None:
         """Copy the rows of one Parquet file; the file is held, the table never."""
-        rows = read_files(storage, [uri]).select(self.model.model_fields.keys())
+        rows = read_files(storage, [uri]).select(stored_columns(self.model))
         binary = [name for name, kind in rows.schema.items() if kind == pl.Binary]
         rows = rows.with_columns(
             pl.col(binary).bin.encode("hex"), pl.col(pl.String).str.replace_all(NUL, SHOWN_NUL, literal=True)
@@ -111,38 +120,39 @@ def stage(connection: psycopg.Connection[Any], model: type[SQLModel]) -> Staged:
     return staged
 
 
-def merge_dimension(staged: Staged) -> Changes:
-    """Add and change the rows of a dimension; rows that are the same are not written.
+def merge_rows(staged: Staged) -> Changes:
+    """Add and change rows of a table; rows that are the same are not written.
 
     Args:
-        staged: All rows of the dimension.
+        staged: All rows of the table.
 
     Returns:
         What moved.
     """
     cursor = staged.execute(
         "INSERT INTO {target} AS t ({columns}) SELECT {columns} FROM {staging} "
-        "ON CONFLICT ({key}) DO UPDATE SET ({rest}) = ROW ({excluded}) "
+        "ON CONFLICT ({keys}) DO UPDATE SET ({rest}) = ROW ({excluded}) "
         "WHERE ({target_rest}) IS DISTINCT FROM ({excluded}) RETURNING t.{key}"
     )
-    keys = {int(key) for (key,) in cursor}
-    return Changes(len(keys), keys=keys)
+    keys = [key for (key,) in cursor]
+    return Changes(len(keys), keys=set(keys))
 
 
-def remove_vanished(staged: Staged) -> set[int]:
-    """Remove the rows of a dimension that gold no longer has; no fact points to them any more.
+def remove_vanished(staged: Staged) -> Changes:
+    """Remove the rows that gold no longer has; of a dimension, no fact points to them any more.
 
     Args:
-        staged: All rows of the dimension.
+        staged: All rows of the table.
 
     Returns:
-        Their keys.
+        What moved.
     """
     cursor = staged.execute(
         "DELETE FROM {target} AS t "
-        "WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE s.{key} = t.{key}) RETURNING t.{key}"
+        "WHERE NOT EXISTS (SELECT FROM {staging} AS s WHERE ({staged_keys}) = ({target_keys})) RETURNING t.{key}"
     )
-    return {int(key) for (key,) in cursor}
+    keys = [key for (key,) in cursor]
+    return Changes(len(keys), keys=set(keys))
 
 
 def merge_facts(staged: Staged, months: Sequence[str]) -> Changes:
@@ -207,25 +217,40 @@ def _load_quarter(staged: Staged, quarter: tuple[int, int], changes: Changes) ->
 
 
 MERGES = (
-    "DELETE FROM {target} AS t WHERE t.invoice_date >= {first} AND t.invoice_date < {behind} AND NOT EXISTS ("
-    "SELECT FROM {staging} AS s WHERE s.{key} = t.{key} AND s.invoice_date = t.invoice_date) RETURNING t.invoice_date",
+    "DELETE FROM {target} AS t WHERE t.{day} >= {first} AND t.{day} < {behind} AND NOT EXISTS ("
+    "SELECT FROM {staging} AS s WHERE s.{key} = t.{key} AND s.{day} = t.{day}) RETURNING t.{day}",
     # In place, since a row whose keys stay is not checked against the dimensions again. (Swapping whole partitions
     # would be faster still, and would empty the table for a reader whose snapshot is older.)
     "UPDATE {target} AS t SET ({rest}) = ROW ({staged_rest}) FROM {staging} AS s "
-    "WHERE t.invoice_date >= {first} AND t.invoice_date < {behind} AND s.{key} = t.{key} "
-    "AND s.invoice_date = t.invoice_date AND ({target_rest}) IS DISTINCT FROM ({staged_rest}) RETURNING t.invoice_date",
+    "WHERE t.{day} >= {first} AND t.{day} < {behind} AND s.{key} = t.{key} "
+    "AND s.{day} = t.{day} AND ({target_rest}) IS DISTINCT FROM ({staged_rest}) RETURNING t.{day}",
     "INSERT INTO {target} ({columns}) SELECT {staged_columns} FROM {staging} AS s "
-    "WHERE s.invoice_date >= {first} AND s.invoice_date < {behind} AND NOT EXISTS ("
-    "SELECT FROM {target} AS t WHERE t.{key} = s.{key} AND t.invoice_date = s.invoice_date) RETURNING invoice_date",
+    "WHERE s.{day} >= {first} AND s.{day} < {behind} AND NOT EXISTS ("
+    "SELECT FROM {target} AS t WHERE t.{key} = s.{key} AND t.{day} = s.{day}) RETURNING {day}",
 )
 """What a month lost, what differs in it, what is new in it."""
 
 
+def merge_months(staged: Staged, months: Sequence[str]) -> Changes:
+    """Bring some months of a table without partitions to what is staged; rows that are the same are not written.
+
+    Args:
+        staged: All rows of these months.
+        months: YYYY-MM.
+
+    Returns:
+        What moved.
+    """
+    changes = Changes()
+    for month in months:
+        _merge_month(staged, month, changes)
+    return changes
+
+
 def _merge_month(staged: Staged, month: str, changes: Changes) -> None:
-    """Bring a month to what is staged; rows that are the same are not written."""
     bounds = _bounds(date(int(month[:4]), int(month[5:7]), 1), 1)
     for text in MERGES:
-        counted = f"WITH moved AS ({text}) SELECT invoice_date, count(*) FROM moved GROUP BY invoice_date"
+        counted = f"WITH moved (day) AS ({text}) SELECT day, count(*) FROM moved GROUP BY day"
         for day, rows in staged.execute(counted, **bounds):
             changes.rows += rows
             changes.dates.add(day)

@@ -1,11 +1,11 @@
 """Gold to PostgreSQL: what changed since the last publication moves, in one transaction, and raises the data version.
 
-Reads: one version of gold.fact_sales and the versions of its siblings that it names. Writes: schema gold and
-ops.publications, ops.rule_counts. Mode: rows that differ; readers see the old data version or the new one.
+Reads: one version of gold.fact_sales, the versions of its siblings that it names, and the tables made from just that
+version (customer_monthly, basket_pairs). Writes: schema gold and ops.publications, ops.rule_counts. Mode: rows that
+differ; readers see the old data version or the new one.
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -15,25 +15,30 @@ from psycopg.types.json import Jsonb
 from sqlmodel import SQLModel
 
 from cluster.errors import DataError, FatalError, RetryableError
-from cluster.lakehouse import DataFile, Lakehouse, RowCounts, TableVersion
+from cluster.lakehouse import Lakehouse, RowCounts, TableVersion
 from cluster.warehouse import connect, masked
-from pipelines.loading import Changes, Staged, merge_dimension, merge_facts, remove_vanished, stage
+from pipelines.loading import Changes, Staged, merge_facts, merge_months, merge_rows, remove_vanished, stage
+from pipelines.months import Months, by_month, changed_months
 from pipelines.published import assert_equals_lake, assert_none_outside, last_publication
 from pipelines.steps import Money, StepContext, StepResult
 from warehouse_sql.statements import statement
 from warehouse_sql.tables.gold import (
+    BASKET_PAIRS,
+    CUSTOMER_MONTHLY,
     DIM_COUNTRY,
     DIM_CUSTOMERS,
     DIM_DATE,
     DIM_PRODUCTS,
     FACT_SALES,
+    BasketPair,
+    CustomerMonth,
     DimCountry,
     DimCustomer,
     DimDate,
     DimProduct,
     FactSale,
 )
-from warehouse_sql.tables.silver import MONTH, TRANSACTIONS
+from warehouse_sql.tables.silver import TRANSACTIONS
 
 PUBLISH_LOCK = 7_263_002
 """Advisory lock of PostgreSQL: one publisher at a time."""
@@ -43,6 +48,9 @@ DIMENSIONS: dict[str, type[SQLModel]] = {
     DIM_CUSTOMERS: DimCustomer,
     DIM_PRODUCTS: DimProduct,
 }
+COMPARED_WHOLE: dict[str, type[SQLModel]] = {**DIMENSIONS, BASKET_PAIRS: BasketPair}
+COMPARED_BY_MONTH: dict[str, type[SQLModel]] = {FACT_SALES: FactSale, CUSTOMER_MONTHLY: CustomerMonth}
+MADE_FROM_FACTS = (CUSTOMER_MONTHLY, BASKET_PAIRS)
 
 
 @dataclass
@@ -51,15 +59,15 @@ class Difference:
 
     Attributes:
         tables: gold table → version (Delta), run_id, rows, amount of what will be published.
-        dimensions: Dimensions to compare row by row.
-        months: Months of the fact table to compare, with their files; months without files have lost their lines.
+        whole: Tables to compare row by row.
+        months: Table → its months to compare, with their files; months without files have lost their lines.
         rule_counts: What the rules found, for ops.rule_counts.
         rules_differ: Whether that differs from what is published.
     """
 
     tables: dict[str, dict[str, Any]]
-    dimensions: list[str] = field(default_factory=list)
-    months: dict[str, list[DataFile]] = field(default_factory=dict)
+    whole: list[str] = field(default_factory=list)
+    months: dict[str, Months] = field(default_factory=dict)
     rule_counts: list[dict[str, Any]] = field(default_factory=list)
     rules_differ: bool = False
 
@@ -75,7 +83,7 @@ def publish(context: StepContext, url: str) -> StepResult:
         What was done; `changed` is False when the warehouse has it all.
 
     Raises:
-        DataError: Gold has no version yet.
+        DataError: Gold has no version yet, or a table made from the facts is behind them.
         RetryableError: The warehouse does not answer, or broke off.
         FatalError: Warehouse and lake do not agree after the load, or the rows do not fit together; nothing was
             committed.
@@ -112,7 +120,7 @@ def _publish(
     output = TableVersion(FACT_SALES, version, notes["run_id"])
     last = last_publication(connection)
     difference = _compare(context.lake, connection, version, notes, last)
-    if not (difference.dimensions or difference.months or difference.rules_differ):
+    if not (difference.whole or difference.months or difference.rules_differ):
         message = f"publish: data version {last['data_version']} holds it all"
         return StepResult("publish", output, seconds=time.monotonic() - began, changed=False, messages=(message,))
     staged = _stage(context, connection, difference)
@@ -131,20 +139,40 @@ def _compare(
 ) -> Difference:
     """Find from the versions alone what must be looked at row by row."""
     published = last["tables"]
-    tables = {table: _described(lake, table, at) for table, at in notes["siblings"].items()}
-    tables[FACT_SALES] = _described(lake, FACT_SALES, version)
-    dimensions = [table for table in DIMENSIONS if not _is_published(tables[table], published.get(table))]
-    months = _changed_months(lake, version, published.get(FACT_SALES))
-    if months is None:
-        held = connection.execute(statement("publish/months").encode())
-        months = {month: [] for (month,) in held} | _by_month(lake.files(FACT_SALES, version))
+    at = {**notes["siblings"], FACT_SALES: version, **_made_from(lake, version, notes["run_id"])}
+    tables = {table: _described(lake, table, at[table]) for table in at}
+    whole = [table for table in COMPARED_WHOLE if not _is_published(tables[table], published.get(table))]
+    months = {}
+    for table in COMPARED_BY_MONTH:
+        changed = changed_months(lake, table, at[table], published.get(table))
+        if changed is None:
+            held = connection.execute(statement(f"publish/months_of_{table.partition('.')[2]}").encode())
+            changed = {month: [] for (month,) in held} | by_month(lake.files(table, at[table]))
+        if changed:
+            months[table] = changed
     rules = _rule_counts(lake, notes)
     known = {tuple(row) for row in connection.execute(statement("publish/rule_counts").encode())}
     wanted = {
         (row["rule_id"], row["outcome"], row["line_count"], None if row["amount"] is None else Decimal(row["amount"]))
         for row in rules
     }
-    return Difference(tables, dimensions, months, rules, known != wanted)
+    return Difference(tables, whole, months, rules, known != wanted)
+
+
+def _made_from(lake: Lakehouse, version: int, run_id: str) -> dict[str, int]:
+    """Give the versions of the tables that are made from the facts, which must be made from these very facts."""
+    versions = {}
+    for table in MADE_FROM_FACTS:
+        latest = lake.latest(table)
+        if latest is None or latest[1]["facts"] != {"version": version, "run_id": run_id}:
+            step = table.partition(".")[2]
+            raise DataError(
+                f"{table} is not made from the newest facts", where=table,
+                why=f"the facts have version {version}; it was made from {latest[1]['facts'] if latest else 'none'}",
+                remedy=f"Run `retail run --step {step}`, or all steps: `retail run`.",
+            )  # fmt: skip
+        versions[table] = latest[0]
+    return versions
 
 
 def _rule_counts(lake: Lakehouse, notes: dict[str, Any]) -> list[dict[str, Any]]:
@@ -169,43 +197,16 @@ def _is_published(wanted: dict[str, Any], published: dict[str, Any] | None) -> b
     return published is not None and all(wanted[name] == published[name] for name in ("version", "run_id"))
 
 
-def _changed_months(
-    lake: Lakehouse, version: int, published: dict[str, Any] | None
-) -> dict[str, list[DataFile]] | None:
-    """Group the fact files of months whose files differ; None when they cannot be told.
-
-    That is so when what is published is no version of this lake, or one whose log is gone (Delta removes old logs).
-    """
-    if published is None or published["version"] > version:
-        return None
-    try:
-        if lake.notes(FACT_SALES, published["version"])["run_id"] != published["run_id"]:
-            return None
-        before = _by_month(lake.files(FACT_SALES, published["version"]))
-    except (DataError, OSError):
-        return None
-    now = _by_month(lake.files(FACT_SALES, version))
-    changed = {month for month in now.keys() | before.keys() if now.get(month) != before.get(month)}
-    return {month: now.get(month, []) for month in sorted(changed)}
-
-
-def _by_month(files: Sequence[DataFile]) -> dict[str, list[DataFile]]:
-    months: dict[str, list[DataFile]] = {}
-    for file in files:
-        months.setdefault(str(file.partition[MONTH]), []).append(file)
-    return months
-
-
 def _stage(context: StepContext, connection: psycopg.Connection[Any], difference: Difference) -> dict[str, Staged]:
     """Copy the rows to compare into staging tables of this connection, file by file."""
     lake = context.lake
-    files = {table: lake.files(table, difference.tables[table]["version"]) for table in difference.dimensions}
-    if difference.months:
-        files[FACT_SALES] = [file for month in difference.months.values() for file in month]
+    files = {table: lake.files(table, difference.tables[table]["version"]) for table in difference.whole}
+    for table, months in difference.months.items():
+        files[table] = [file for of_month in months.values() for file in of_month]
     total, done = sum(len(of_table) for of_table in files.values()), 0
-    staged = {}
+    staged, models = {}, {**COMPARED_WHOLE, **COMPARED_BY_MONTH}
     for table, of_table in files.items():
-        staged[table] = stage(connection, DIMENSIONS.get(table, FactSale))
+        staged[table] = stage(connection, models[table])
         for file in of_table:
             staged[table].copy(lake.storage, file.uri)
             done += 1
@@ -224,26 +225,29 @@ def _load(
     """Merge everything in one transaction; give the data version and the rows moved per table."""
     with connection.transaction():
         assert_none_outside(connection)
-        dimensions = [staged[table] for table in difference.dimensions]
-        changes = {table.name: merge_dimension(table) for table in dimensions}
-        facts = merge_facts(staged[FACT_SALES], list(difference.months)) if FACT_SALES in staged else Changes()
-        for table in dimensions:
-            changes[table.name].keys.update(remove_vanished(table))
+        changes = {table: merge_rows(staged[table]) for table in difference.whole}
+        for table, months in difference.months.items():
+            merge = merge_facts if table == FACT_SALES else merge_months
+            changes[table] = merge(staged[table], list(months))
+        for table in difference.whole:
+            changes[table] += remove_vanished(staged[table])
         assert_equals_lake(connection, notes)
-        moved = {name.partition(".")[2]: change.rows for name, change in {**changes, FACT_SALES: facts}.items()}
-        for name, described in difference.tables.items():
-            described["changed"] = moved.get(name.partition(".")[2], 0)
+        none = Changes()
+        for table, described in difference.tables.items():
+            described["changed"] = changes.get(table, none).rows
         row = connection.execute(
             statement("publish/record").encode(),
             {
                 "run_id": run_id,
                 "tables": Jsonb(difference.tables),
-                "dates": sorted(facts.dates),
-                "products": sorted(changes[DIM_PRODUCTS].keys) if DIM_PRODUCTS in changes else [],
-                "customers": sorted(changes[DIM_CUSTOMERS].keys) if DIM_CUSTOMERS in changes else [],
+                "dates": sorted(changes.get(FACT_SALES, none).dates),
+                "products": sorted(changes.get(DIM_PRODUCTS, none).keys),
+                "customers": sorted(changes.get(DIM_CUSTOMERS, none).keys),
             },
         ).fetchone()
         connection.execute(statement("publish/forget_rule_counts").encode())
         with connection.cursor() as cursor:
             cursor.executemany(statement("publish/rule_count").encode(), difference.rule_counts)
-    return (int(row[0]) if row else 0), {name: rows for name, rows in moved.items() if rows}
+    return (int(row[0]) if row else 0), {
+        table.partition(".")[2]: change.rows for table, change in changes.items() if change.rows
+    }

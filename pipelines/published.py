@@ -43,6 +43,12 @@ def assert_equals_lake(connection: psycopg.Connection[Any], notes: dict[str, Any
         FatalError: It does not.
     """
     totals = _totals(connection)
+    if totals["named_amount"] != totals["monthly_net"]:
+        raise FatalError(
+            "Customers by month and facts do not agree", where="gold.customer_monthly",
+            why=f"facts of named customers {totals['named_amount']}, by month {totals['monthly_net']}",
+            remedy="Nothing was committed; report this.",
+        )  # fmt: skip
     if totals["line_count"] != notes["rows"] or totals["amount"] != Decimal(notes["amount"]):
         raise FatalError(
             "Warehouse and lake do not agree", where="gold.fact_sales",

@@ -1,14 +1,19 @@
-"""The chain of steps, once: bronze → silver → gold → publish; knows no command line and not how Ray was started."""
+"""The chain of steps, once: bronze → silver → gold → customer_monthly, basket_pairs → publish.
+
+It knows no command line and not how Ray was started.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from pipelines import bronze, gold, silver
+from pipelines.joins import basket_pairs, customer_monthly
+from pipelines.joins.engines import Engines
 from pipelines.publish import publish
 from pipelines.scratch import remove_dead_scratch
 from pipelines.steps import StepContext, StepResult
 
-Step = Literal["bronze", "silver", "gold", "publish"]
+Step = Literal["bronze", "silver", "gold", "customer_monthly", "basket_pairs", "publish"]
 STEPS: tuple[Step, ...] = get_args(Step)
 
 
@@ -40,22 +45,27 @@ def refresh(
     results: list[StepResult] = []
     carried = None
     try:
-        for step in steps:
-            match step:
-                case "bronze":
-                    if not inputs:
-                        continue
-                    result, carried = bronze.ingest(context, inputs, carry="silver" in steps)
-                case "silver":
-                    result = silver.refine(context, carried)
-                case "gold":
-                    result = gold.build(context)
-                case "publish":
-                    if results and results[-1].output is None:
-                        continue
-                    result = publish(context, url)
-            results.append(result)
-            on_result(result)
+        with Engines(context) as engines:
+            for step in steps:
+                match step:
+                    case "bronze":
+                        if not inputs:
+                            continue
+                        result, carried = bronze.ingest(context, inputs, carry="silver" in steps)
+                    case "silver":
+                        result = silver.refine(context, carried)
+                    case "gold":
+                        result = gold.build(context, engines)
+                    case "customer_monthly":
+                        result = customer_monthly.build(context, engines)
+                    case "basket_pairs":
+                        result = basket_pairs.build(context, engines)
+                    case "publish":
+                        if results and results[-1].output is None:
+                            continue
+                        result = publish(context, url)
+                results.append(result)
+                on_result(result)
     finally:
         storage.remove_tree(storage.scratch_uri(run_id))
     return results

@@ -11,6 +11,8 @@ from cluster.settings import Settings
 
 Report = Callable[[str, int, int], None]
 """Called with (what is being done, tasks done, tasks in all)."""
+Say = Callable[[str], None]
+"""Called with a sentence that people want while the step runs."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,12 @@ class Money:
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a step may use: settings, the lake it may commit to, and a way to say how far it is."""
+    """What a step may use: settings, the lake it may commit to, and ways to say how far it is."""
 
     settings: Settings
     lake: LakeWriter
     report: Report = lambda what, done, total: None
+    say: Say = lambda sentence: None
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class StepResult:
     """What a step did.
 
     Attributes:
-        step: bronze, silver, gold or publish.
+        step: bronze, silver, gold, customer_monthly, basket_pairs or publish.
         output: The main table's version; None when there is none yet.
         counts: Lines.
         money: Control totals.

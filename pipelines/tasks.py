@@ -15,7 +15,7 @@ from pipelines.steps import Report
 Row = dict[str, Any]
 
 
-def run_tasks(task: Callable[[Any], Row], items: Sequence[Any], what: str, report: Report) -> list[Row]:
+def run_tasks(task: Callable[[Any], Row], items: Sequence[Any], what: str, report: Report, cpus: int = 1) -> list[Row]:
     """Run one Ray Data task per item.
 
     Args:
@@ -23,6 +23,7 @@ def run_tasks(task: Callable[[Any], Row], items: Sequence[Any], what: str, repor
         items: Small picklable items.
         what: What the tasks do, for the progress display.
         report: Called after each task.
+        cpus: CPUs that Ray reserves for a task.
 
     Returns:
         One row per item, in the order of the items, each with `node_id`, the node that ran it.
@@ -37,7 +38,9 @@ def run_tasks(task: Callable[[Any], Row], items: Sequence[Any], what: str, repor
     report(what, 0, len(items))
     numbered = [{"number": number, "item": pickle.dumps(item)} for number, item in enumerate(items)]
     rows: list[Row] = []
-    dataset = ray.data.from_items(numbered, override_num_blocks=len(numbered)).map(_run_one, fn_args=(task,))
+    dataset = ray.data.from_items(numbered, override_num_blocks=len(numbered)).map(
+        _run_one, fn_args=(task,), num_cpus=cpus
+    )
     for row in dataset.iter_rows():
         if row["error"]:
             error: PlatformError = pickle.loads(row["error"])

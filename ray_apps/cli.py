@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.settings import Settings, load_settings
+from cluster.settings import JoinEngine, Settings, load_settings
 from ray_apps.edge import guarded
 
 app = typer.Typer(
@@ -19,7 +19,11 @@ app.add_typer(config_app, name="config")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs or URLs.")]
-StepName = Annotated[str | None, typer.Option(help="One step only: bronze, silver, gold or publish.")]
+StepName = Annotated[
+    str | None,
+    typer.Option(help="One step only: bronze, silver, gold, customer_monthly, basket_pairs or publish."),
+]
+Join = Annotated[JoinEngine | None, typer.Option(help="Engine of the large joins; auto chooses by size.")]
 
 
 @app.command()
@@ -34,12 +38,13 @@ def ingest(paths: Paths, json: Json = False) -> None:
 def run(
     paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH...]", help="Files to ingest first.")] = None,
     step: StepName = None,
+    join: Join = None,
     json: Json = False,
 ) -> None:
-    """Run all steps, or one: bronze → silver → gold → publish."""
+    """Run all steps, or one: bronze → silver → gold → customer_monthly, basket_pairs → publish."""
     from ray_apps.writing import chosen_steps, write
 
-    _exit(write(_settings(), "run", paths or [], chosen_steps(step, paths or []), json))
+    _exit(write(load_settings(join=join), "run", paths or [], chosen_steps(step, paths or []), json))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cluster.settings import load_settings, ray_address
-from ray_apps.cli import Json, StepName
+from ray_apps.cli import Join, Json, StepName
 from ray_apps.edge import guarded
 from ray_apps.submitted import refuse_what_is_thrown_away
 
@@ -16,12 +16,13 @@ app = typer.Typer(pretty_exceptions_enable=False)
 def daily_refresh(
     input: Annotated[list[str] | None, typer.Option("--input", help="File, folder, glob or URL, absolute.")] = None,
     step: StepName = None,
+    join: Join = None,
     json: Json = False,
 ) -> None:
     """Bring every layer up to the files given; all paths absolute, since the job's own folder is thrown away."""
     from ray_apps.writing import chosen_steps, write
 
-    settings, inputs = load_settings(), input or []
+    settings, inputs = load_settings(join=join), input or []
     if ray_address():
         refuse_what_is_thrown_away(settings, inputs)
     raise typer.Exit(write(settings, "daily_refresh", inputs, chosen_steps(step, inputs), json))

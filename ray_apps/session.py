@@ -17,7 +17,7 @@ from cluster.warehouse import migrate, running_warehouse
 from pipelines.refresh import Step, refresh
 from pipelines.runs import end_run, start_run
 from pipelines.steps import Report, StepContext, StepResult
-from ray_apps.console import stdout_is_ours
+from ray_apps.console import say, stdout_is_ours
 from ray_apps.signals import started
 
 
@@ -98,7 +98,7 @@ def run_steps(session: Session, order: Order, report: Report, run: Run | None = 
     run = run or Run()
     storage = Storage.of(session.settings)
     with Lease.take(storage, run.run_id, session.settings.lease_s) as lease:
-        context = StepContext(session.settings, LakeWriter(storage, lease), report)
+        context = StepContext(session.settings, LakeWriter(storage, lease), report, say)
         start_run(session.url, run.run_id, order.command)
         try:
             refresh(context, session.url, order.inputs, order.steps, run.results.append)

@@ -27,6 +27,7 @@ from cluster.storage import Storage
 from cluster.warehouse import migrate, running_warehouse
 from pipelines import bronze, gold, silver
 from pipelines.content_hash import business_columns, content_hash, frame_hash
+from pipelines.joins.engines import Engines
 from pipelines.publish import publish
 from pipelines.steps import StepContext
 
@@ -134,7 +135,7 @@ def ours(home: Path, files: list[Path]) -> tuple[int, float, dict[str, float], d
     with a_context(load_settings(home=home), "bench", marks) as context:
         began = time.perf_counter()
         ingested, carried = bronze.ingest(context, [str(file) for file in files], carry=True)
-        results = [ingested, silver.refine(context, carried), gold.build(context)]
+        results = [ingested, silver.refine(context, carried), gold.build(context, Engines(context))]
         seconds = time.perf_counter() - began
     return results[1].counts.accepted, seconds, {result.step: result.seconds for result in results}, _parts(marks)
 

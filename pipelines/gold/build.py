@@ -20,7 +20,10 @@ from cluster.errors import FatalError
 from cluster.lakehouse import Commit, DataFile, LakeWriter, RowCounts, TableVersion
 from pipelines.countries import countries
 from pipelines.gold.dimensions import DIMENSIONS, ObserveItem, VersionsItem, build_versions, dates, observe_files
-from pipelines.gold.facts import FactItem, write_facts
+from pipelines.gold.facts import FactItem, SumItem, sum_amounts, write_facts
+from pipelines.joins.choice import Size
+from pipelines.joins.engines import Engines
+from pipelines.joins.join import Join, join_sql
 from pipelines.steps import Money, StepContext, StepResult, assert_reconciled
 from pipelines.tasks import Row, nodes_of, run_tasks
 from warehouse_sql.tables.arrow import arrow_schema
@@ -30,6 +33,7 @@ from warehouse_sql.tables.gold import (
     DIM_DATE,
     DIM_PRODUCTS,
     FACT_SALES,
+    GUEST_KEY,
     DimCountry,
     DimCustomer,
     DimDate,
@@ -57,11 +61,12 @@ class Plan:
     """Notes of the fact table as it stands, empty when gold is made from nothing."""
 
 
-def build(context: StepContext) -> StepResult:
+def build(context: StepContext, engines: Engines) -> StepResult:
     """Bring gold up to the newest silver.
 
     Args:
         context: Settings, lake and report.
+        engines: Of this run; local facts are Ray Data tasks on Polars, one per part of a month.
 
     Returns:
         What was done; `changed` is False when silver has nothing new.
@@ -77,7 +82,10 @@ def build(context: StepContext) -> StepResult:
         return StepResult("gold", _standing(lake), changed=False, messages=("gold: silver has nothing new",))
     siblings, moved, nodes = _dimensions(context, plan)
     stale = plan.new_months | moved
-    rows = _facts(context, plan, stale, siblings)
+    size = Size(sum(file.rows for file in plan.files if file.partition[MONTH] in stale), "rows of silver")
+    choice = engines.choose(FACT_SALES, size)
+    make = _facts if choice.engine == "local" else partial(_facts_on_spark, engines)
+    rows = make(context, plan, stale, siblings)
     months = {**plan.notes.get("months", {}), **_month_totals(rows)}
     total_rows = sum(count for count, _ in months.values())
     amount = sum((Decimal(money) for _, money in months.values()), Decimal(0))
@@ -93,7 +101,8 @@ def build(context: StepContext) -> StepResult:
     assert_reconciled("gold", counts, money)
     return StepResult(
         "gold", version, counts, money, time.monotonic() - began,
-        messages=(f"gold: {len(stale)} of {len(months)} months built",), nodes={**nodes, "facts": nodes_of(rows)},
+        messages=(f"gold: {len(stale)} of {len(months)} months built ({choice.reason})",),
+        nodes={**nodes, "facts": nodes_of(rows)},
     )  # fmt: skip
 
 
@@ -189,6 +198,19 @@ def _facts(context: StepContext, plan: Plan, months: frozenset[str], siblings: d
         for n, group in enumerate(_groups([file for file in plan.files if file.partition[MONTH] == month]))
     ]
     return run_tasks(partial(write_facts, lake.storage), items, "facts", context.report)
+
+
+def _facts_on_spark(
+    engines: Engines, context: StepContext, plan: Plan, months: frozenset[str], siblings: dict[str, int]
+) -> list[Row]:
+    lake = context.lake
+    files = {
+        table.partition(".")[2]: tuple(file.uri for file in lake.files(table, siblings[table])) for table in SIBLINGS
+    }
+    files["silver"] = tuple(file.uri for file in plan.files if file.partition[MONTH] in months)
+    join = Join(FACT_SALES, join_sql("fact_sales"), files, {"guest_key": GUEST_KEY}, (MONTH,))
+    items = [SumItem(file.partition[MONTH], file) for file in engines.run_spark(join)]
+    return run_tasks(partial(sum_amounts, lake.storage), items, "sum facts", context.report)
 
 
 def _groups(files: Sequence[DataFile]) -> list[list[DataFile]]:

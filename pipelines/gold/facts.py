@@ -1,11 +1,11 @@
-"""The task that makes fact rows from silver rows of one month; one row in, one row out."""
+"""The tasks that make fact rows from silver rows of one month, one row in, one row out, or sum what Spark made."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
 
-from cluster.delta_sink import read_files, write_file
+from cluster.delta_sink import WrittenFile, read_files, write_file
 from cluster.storage import Storage
 from pipelines.countries import countries
 from pipelines.gold.versions import CUSTOMERS, PRODUCTS, key_at
@@ -26,6 +26,14 @@ class FactItem:
     name: str
 
 
+@dataclass(frozen=True)
+class SumItem:
+    """A file of facts that another engine wrote."""
+
+    month: str
+    file: WrittenFile
+
+
 def write_facts(storage: Storage, item: FactItem) -> Row:
     """Write the facts of some silver files.
 
@@ -42,6 +50,13 @@ def write_facts(storage: Storage, item: FactItem) -> Row:
     facts = facts_of(lines, customers, products)
     written = write_file(storage, FACT_SALES, item.name, facts, {MONTH: item.month})
     return {"file": written, "month": item.month, "rows": facts.height, "amount": Decimal(facts["total_amount"].sum())}
+
+
+def sum_amounts(storage: Storage, item: SumItem) -> Row:
+    """Say of a written file what `write_facts` says of its own."""
+    uri = f"{storage.table_uri(FACT_SALES)}/{item.file.path}"
+    amounts = read_files(storage, [uri], ["total_amount"])["total_amount"]
+    return {"file": item.file, "month": item.month, "rows": len(amounts), "amount": Decimal(amounts.sum())}
 
 
 def facts_of(lines: pl.DataFrame, customers: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:

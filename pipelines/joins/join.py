@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
+from importlib import resources
 
 Value = int | str | Decimal
 
@@ -26,3 +28,16 @@ class Join:
     views: Mapping[str, tuple[str, ...]]
     values: Mapping[str, Value] = field(default_factory=dict)
     partition_by: tuple[str, ...] = ()
+
+
+@cache
+def join_sql(name: str) -> str:
+    """Give the text of a statement of this room.
+
+    Args:
+        name: File name without `.sql`.
+
+    Returns:
+        SQL that Spark and DuckDB both run, values as `:name`.
+    """
+    return resources.files("pipelines.joins").joinpath(f"{name}.sql").read_text(encoding="utf-8")

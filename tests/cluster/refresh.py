@@ -20,6 +20,7 @@ from cluster.settings import load_settings
 from cluster.storage import Storage
 from pipelines import bronze, gold, silver
 from pipelines.content_hash import HASHED, content_hash
+from pipelines.joins.engines import Engines
 from pipelines.steps import StepContext
 
 
@@ -59,7 +60,7 @@ def main() -> None:
     with ray_session(settings), Lease.take(storage, f"run-{time.time_ns()}", 600) as lease:
         context = StepContext(settings, LakeWriter(storage, lease), killer)
         ingested, carried = bronze.ingest(context, given.inputs, carry=True)
-        results = [ingested, silver.refine(context, carried), gold.build(context)]
+        results = [ingested, silver.refine(context, carried), gold.build(context, Engines(context))]
         versions = {table: context.lake.version(table) for table in HASHED}
         print(
             json.dumps(

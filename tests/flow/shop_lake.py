@@ -14,37 +14,44 @@ from cluster.settings import Settings, load_settings
 from cluster.storage import Storage
 from pipelines import bronze, gold, silver
 from pipelines.content_hash import HASHED, content_hash
+from pipelines.joins import basket_pairs, customer_monthly
+from pipelines.joins.engines import Engines
 from pipelines.scratch import remove_dead_scratch
 from pipelines.steps import StepContext, StepResult
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+LAKE_STEPS = ("bronze", "silver", "gold", "customer_monthly", "basket_pairs")
 numbers = itertools.count(1)
 
 
 @dataclass
 class Platform:
-    """Bronze, silver and gold below one home."""
+    """All tables of the lake below one home."""
 
     home: Path
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def run(
-        self, *inputs: Path, carry: bool = True, steps: Sequence[str] = ("bronze", "silver", "gold")
-    ) -> list[StepResult]:
+    def run(self, *inputs: Path, carry: bool = True, steps: Sequence[str] = LAKE_STEPS) -> list[StepResult]:
         """Run steps in order; give their results."""
         settings = self.read_settings()
         storage = Storage.of(settings)
         with Lease.take(storage, f"run-{next(numbers):04}", 600) as lease:
             context = StepContext(settings, LakeWriter(storage, lease))
             results, carried = [], None
-            for step in steps:
-                if step == "bronze":
-                    result, carried = bronze.ingest(context, [str(path) for path in inputs], carry=carry)
-                elif step == "silver":
-                    result = silver.refine(context, carried)
-                else:
-                    result = gold.build(context)
-                results.append(result)
+            with Engines(context) as engines:
+                makers = {
+                    "gold": gold.build,
+                    "customer_monthly": customer_monthly.build,
+                    "basket_pairs": basket_pairs.build,
+                }
+                for step in steps:
+                    if step == "bronze":
+                        result, carried = bronze.ingest(context, [str(path) for path in inputs], carry=carry)
+                    elif step == "silver":
+                        result = silver.refine(context, carried)
+                    else:
+                        result = makers[step](context, engines)
+                    results.append(result)
             remove_dead_scratch(storage, "")
         return results
 

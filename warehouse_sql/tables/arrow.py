@@ -15,7 +15,7 @@ def arrow_schema(table: type[SQLModel]) -> pa.Schema:
         table: A class of `warehouse_sql.tables`.
 
     Returns:
-        One field per stored column: Numeric → decimal128, Uuid → binary (16 bytes), DateTime → timestamp in microseconds.
+        One field per stored column: Numeric → decimal128, Uuid → binary (16 bytes), DateTime → timestamp (µs).
     """
     return pa.schema([pa.field(name, _arrow_type(kind)) for name, kind in _stored(table).items()])
 
