@@ -7,11 +7,12 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
+from psycopg import errors as postgres
 
 from cluster.errors import RequestError
 from serve.entity_tag import entity_tag, matches
 from serve.payloads.values import Presentation
-from serve.problems import NotModified
+from serve.problems import MartsMissingError, NotModified
 from serve.reading import Pool, Reading, open_reading
 from warehouse_sql.tables.gold import FIRST_DAY, LAST_DAY
 
@@ -67,19 +68,53 @@ async def reading(request: Request, response: Response, base: AppBackend) -> Asy
         NotModified: If-None-Match names the answer's tag; the statement is not run.
     """
     async with open_reading(base.pool, base.presentation, base.statement_timeout_ms) as opened:
-        query = sorted(request.query_params.multi_items())
-        shown = (base.presentation.currency, base.presentation.zone)
-        made_from = (opened.data_version, opened.published_at, *shown)
-        tag = entity_tag(*made_from, request.url.path, query, MEDIA_TYPE)
-        headers = {"ETag": tag, "X-Data-Version": str(opened.data_version), "Cache-Control": "no-cache"}
-        if matches(request.headers.get("if-none-match"), tag):
-            raise NotModified(headers)
-        response.headers.update(headers)
+        _vouch(request, response, opened)
         yield opened
+
+
+async def reading_of_marts(request: Request, response: Response, base: AppBackend) -> AsyncIterator[Reading]:
+    """Open a snapshot for a statement that reads marts, whose definitions can change without a publication.
+
+    Yields:
+        The reading.
+
+    Raises:
+        NotModified: If-None-Match names the answer's tag; the statement is not run.
+        MartsMissingError: The warehouse has its tables, but not the marts.
+    """
+    async with open_reading(base.pool, base.presentation, base.statement_timeout_ms) as opened:
+        try:
+            deployment_id = (await opened.rows("health/marts"))[0]["deployment_id"]
+            if deployment_id is None:
+                raise _marts_missing()
+            _vouch(request, response, opened, deployment_id)
+            yield opened
+        except (postgres.UndefinedTable, postgres.ObjectNotInPrerequisiteState) as error:
+            raise _marts_missing() from error
+
+
+def _marts_missing() -> MartsMissingError:
+    return MartsMissingError(
+        "The marts that this answer is read from are not deployed",
+        remedy="Run any `retail` command that writes, for instance `retail run`: it deploys them.",
+    )
+
+
+def _vouch(request: Request, response: Response, opened: Reading, *more: object) -> None:
+    query = sorted(request.query_params.multi_items())
+    shown = (opened.presentation.currency, opened.presentation.zone)
+    made_from = (opened.data_version, opened.published_at, *shown, *more)
+    tag = entity_tag(*made_from, request.url.path, query, MEDIA_TYPE)
+    headers = {"ETag": tag, "X-Data-Version": str(opened.data_version), "Cache-Control": "no-cache"}
+    if matches(request.headers.get("if-none-match"), tag):
+        raise NotModified(headers)
+    response.headers.update(headers)
 
 
 Read = Annotated[Reading, Depends(reading, scope="function")]
 """The connection goes back to the pool before the answer is sent."""
+ReadMarts = Annotated[Reading, Depends(reading_of_marts, scope="function")]
+"""The same, for statements that read marts."""
 
 
 def days(

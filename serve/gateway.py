@@ -17,7 +17,7 @@ from serve.middleware import Envelope
 from serve.payloads.values import Presentation
 from serve.reading import make_pool
 from serve.routes import health, page
-from serve.routes.v1 import datamart, sales
+from serve.routes.v1 import datamart, marts, sales
 
 TITLE = "PwC Data Engineering Challenge - Enterprise API"
 VERSION = "2.0.0"
@@ -82,6 +82,6 @@ def create_app(config: GatewayConfig) -> FastAPI:
     app.state.backend = Backend(pool, presentation, config.statement_timeout_ms)
     app.add_middleware(Envelope)
     problems.install(app)
-    for router in (page.router, health.router, sales.router, datamart.router):
+    for router in (page.router, health.router, sales.router, datamart.router, marts.router):
         app.include_router(router)
     return app

@@ -24,6 +24,10 @@ class NotFoundError(RequestError):
     """What the caller names does not exist."""
 
 
+class MartsMissingError(RetryableError):
+    """The warehouse has its tables, but no marts yet (or no longer)."""
+
+
 class NotModified(Exception):  # noqa: N818 - no error: the caller already has the answer
     """The caller's copy is still right; carries the headers of the 304."""
 
@@ -81,6 +85,7 @@ _UNMIGRATED = Answer(503, "warehouse-empty", "The warehouse has no tables yet", 
 ANSWERS: dict[type[Exception], Answer] = {
     NotFoundError: Answer(404, "not-found", "Not found", is_ours=True),
     RequestError: Answer(400, "request", "The request cannot be answered", is_ours=True),
+    MartsMissingError: Answer(503, "marts-missing", "The marts are not deployed", is_ours=True),
     RetryableError: Answer(503, "unavailable", "Not available now", is_ours=True),
     ConfigurationError: Answer(500, "configuration", "The service is set up wrongly", "Tell its operator."),
     DataError: Answer(500, "data", "The data are wrong", "Tell the operator."),

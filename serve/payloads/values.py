@@ -44,10 +44,25 @@ def _with_zone(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
+def _with_decimals(places: int) -> BeforeValidator:
+    """Statements round to the decimals that go out, so writing them loses nothing."""
+
+    def write(value: Any) -> Any:
+        return f"{value:.{places}f}" if isinstance(value, Decimal) else value
+
+    return BeforeValidator(write)
+
+
 MoneyValue = Annotated[Money, BeforeValidator(_with_currency)]
 """Made from the warehouse's Decimal."""
 ShopTime = Annotated[datetime, BeforeValidator(_with_zone)]
 """RFC 3339, made from the shop's local time; an hour that the clocks repeat is taken as the first."""
+
+
+Ratio = Annotated[str, _with_decimals(4), Field(pattern=r"^-?\d+\.\d{4}$")]
+"""A share, a change or an average: a decimal string with four decimals."""
+Measure = Annotated[str, _with_decimals(10), Field(pattern=r"^-?\d+\.\d{10}$")]
+"""A measure of a pair of products: a decimal string with ten decimals."""
 
 
 class Page(BaseModel, Generic[Item]):

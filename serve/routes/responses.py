@@ -13,7 +13,7 @@ READ_RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "The caller's copy (If-None-Match) is still right."},
     400: _problem("The request cannot be answered: unknown parameter, wrong cursor."),
     422: _problem("A value has the wrong form."),
-    503: _problem("The warehouse does not answer; see Retry-After."),
+    503: _problem("The warehouse does not answer, or has no tables or marts yet; see Retry-After."),
     504: _problem("The answer took too long."),
 }
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _problem("There is none.")}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from serve.dependencies import Days, Read, known_parameters
+from serve.dependencies import Days, Read, ReadMarts, known_parameters
 from serve.paging import Ordering, PageRequest, paging
 from serve.payloads.datamart import (
     Countries,
@@ -59,7 +59,7 @@ async def revenue(
 
 
 @router.get("/products", summary="List products, largest net first")
-async def products(page: ProductsPage, read: Read) -> Page[Product]:
+async def products(page: ProductsPage, read: ReadMarts) -> Page[Product]:
     """Give one row per stock code; codes that differ only by case or blanks are one."""
     answer: Page[Product] = await read.page(Page[Product], "datamart/products", page)
     return answer

@@ -10,7 +10,7 @@ WITH pairs AS (
         END AS sort_value
     FROM gold.basket_pairs AS pair
     WHERE
-        (%(stock_code)s::text IS NULL OR %(stock_code)s::text IN (pair.code_a, pair.code_b))
+        (%(stock_code)s::text IS NULL OR pair.code_a = %(stock_code)s::text OR pair.code_b = %(stock_code)s::text)
         AND (%(min_lift)s::numeric IS NULL OR pair.lift >= %(min_lift)s::numeric)
 )
 
