@@ -18,6 +18,7 @@ from cluster.errors import DataError, FatalError, RetryableError
 from cluster.lakehouse import Lakehouse, RowCounts, TableVersion
 from cluster.warehouse import connect, masked
 from pipelines.loading import Changes, Staged, merge_facts, merge_months, merge_rows, remove_vanished, stage
+from pipelines.marts.refresh import Refreshed, refresh_marts
 from pipelines.months import Months, by_month, changed_months
 from pipelines.published import assert_equals_lake, assert_none_outside, last_publication
 from pipelines.steps import Money, StepContext, StepResult
@@ -125,13 +126,24 @@ def _publish(
         return StepResult("publish", output, seconds=time.monotonic() - began, changed=False, messages=(message,))
     staged = _stage(context, connection, difference)
     context.report("publish: merge", 0, 1)
-    data_version, moved = _load(connection, difference, staged, notes, context.lake.run_id)
+    data_version, moved, marts = _load(connection, difference, staged, notes, context.lake.run_id)
     context.report("publish: merge", 1, 1)
     amount = Decimal(notes["amount"])
     counts, money = RowCounts(notes["rows"], notes["rows"]), Money(amount, amount)
     what = ", ".join(f"{name} {rows:,}" for name, rows in moved.items())
     message = f"publish: data version {data_version}; " + (f"{what} rows moved" if what else "no row of gold differs")
-    return StepResult("publish", output, counts, money, time.monotonic() - began, messages=(message,))
+    seconds = time.monotonic() - began
+    messages = (message, *_cost(marts, seconds))
+    return StepResult("publish", output, counts, money, seconds, messages=messages)
+
+
+def _cost(marts: list[Refreshed], seconds: float) -> tuple[str, ...]:
+    """Say what keeping the marts cost, and its share of the publication; nothing where none was refreshed."""
+    if not marts:
+        return ()
+    spent = sum(mart.seconds for mart in marts)
+    each = ", ".join(f"{mart.mart} {mart.seconds:.2f} s" for mart in marts)
+    return (f"publish: marts refreshed in {spent:.2f} s ({spent / seconds:.0%} of the publication): {each}",)
 
 
 def _compare(
@@ -221,8 +233,8 @@ def _load(
     staged: dict[str, Staged],
     notes: dict[str, Any],
     run_id: str,
-) -> tuple[int, dict[str, int]]:
-    """Merge everything in one transaction; give the data version and the rows moved per table."""
+) -> tuple[int, dict[str, int], list[Refreshed]]:
+    """Merge everything in one transaction; give the data version, the rows moved per table and the marts refreshed."""
     with connection.transaction():
         assert_none_outside(connection)
         changes = {table: merge_rows(staged[table]) for table in difference.whole}
@@ -232,6 +244,8 @@ def _load(
         for table in difference.whole:
             changes[table] += remove_vanished(staged[table])
         assert_equals_lake(connection, notes)
+        moved = {table: change.rows for table, change in changes.items() if change.rows}
+        marts = refresh_marts(connection, moved)
         none = Changes()
         for table, described in difference.tables.items():
             described["changed"] = changes.get(table, none).rows
@@ -248,6 +262,5 @@ def _load(
         connection.execute(statement("publish/forget_rule_counts").encode())
         with connection.cursor() as cursor:
             cursor.executemany(statement("publish/rule_count").encode(), difference.rule_counts)
-    return (int(row[0]) if row else 0), {
-        table.partition(".")[2]: change.rows for table, change in changes.items() if change.rows
-    }
+    data_version = int(row[0]) if row else 0
+    return data_version, {table.partition(".")[2]: rows for table, rows in moved.items()}, marts

@@ -14,6 +14,7 @@ from cluster.ray_session import RaySession, ray_session
 from cluster.settings import Settings
 from cluster.storage import Storage, is_local
 from cluster.warehouse import migrate, running_warehouse
+from pipelines.marts.deploy import deploy_marts
 from pipelines.refresh import Step, refresh
 from pipelines.runs import end_run, start_run
 from pipelines.steps import Report, StepContext, StepResult
@@ -67,6 +68,7 @@ def open_session(settings: Settings, *, dashboard: bool = False) -> Iterator[Ses
     """
     with stdout_is_ours(), started(running_warehouse(settings)) as url:
         migrate(url)
+        deploy_marts(settings, url)
         with started(ray_session(settings, dashboard=dashboard)) as ray:
             yield Session(settings, url, ray)
 
