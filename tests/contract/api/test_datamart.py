@@ -1,61 +1,18 @@
 """The datamart against figures worked out in Python from the same lines."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.contract.api.figures import MART, by_net, customers, every_row, grouped, invoices, money, net, sales_of
 from tests.contract.api.shop import CANCELLED, COUNTRIES, DATA_VERSION, LINES, RULE_COUNTS, Line
-
-MART = "/api/v1/datamart"
-
-
-def _money(value: Decimal | int | None) -> dict[str, str] | None:
-    return None if value is None else {"amount": f"{value:.4f}", "currency": "GBP"}
-
-
-def _net(lines: Iterable[Line]) -> dict[str, str] | None:
-    return _money(sum((line.amount for line in lines), Decimal(0)))
-
-
-def _sales(lines: Iterable[Line]) -> list[Line]:
-    return [line for line in lines if line.is_sale]
-
-
-def _invoices(lines: Iterable[Line]) -> int:
-    return len({line.invoice_no for line in lines})
-
-
-def _customers(lines: Iterable[Line]) -> int:
-    return len({line.customer_id for line in lines} - {None})
 
 
 def _cancelled(lines: Iterable[Line]) -> list[Line]:
     return [line for line in lines if line.invoice_no.startswith(CANCELLED)]
-
-
-def _groups(key: Callable[[Line], Any]) -> dict[Any, list[Line]]:
-    groups: dict[Any, list[Line]] = {}
-    for line in LINES:
-        groups.setdefault(key(line), []).append(line)
-    return groups
-
-
-def _by_net(groups: dict[Any, list[Line]]) -> list[tuple[Any, list[Line]]]:
-    return sorted(groups.items(), key=lambda group: (-sum(line.amount for line in group[1]), group[0]))
-
-
-def _all(api: TestClient, path: str, **query: Any) -> list[dict[str, Any]]:
-    rows, cursor = [], None
-    while True:
-        answer = api.get(path, params={**query, **({"cursor": cursor} if cursor else {})}).json()
-        rows += answer["data"]
-        cursor = answer["next_cursor"]
-        if cursor is None:
-            return rows
 
 
 def test_the_overview_adds_up_all_lines(api: TestClient) -> None:
@@ -63,12 +20,12 @@ def test_the_overview_adds_up_all_lines(api: TestClient) -> None:
     quality = answer.pop("quality")
     assert answer == {
         "publication": {"data_version": DATA_VERSION, "published_at": "2026-11-24T09:30:00Z"},
-        "net": _net(LINES),
-        "sales_revenue": _net(_sales(LINES)),
+        "net": net(LINES),
+        "sales_revenue": net(sales_of(LINES)),
         "lines": len(LINES),
-        "sale_lines": len(_sales(LINES)),
-        "invoices": _invoices(LINES),
-        "sale_invoices": _invoices(_sales(LINES)),
+        "sale_lines": len(sales_of(LINES)),
+        "invoices": invoices(LINES),
+        "sale_invoices": invoices(sales_of(LINES)),
         "customers": 2,
         "products": 4,
         "guest_lines": 3,
@@ -80,7 +37,7 @@ def test_the_overview_adds_up_all_lines(api: TestClient) -> None:
         "average_quality_score": 0.975,
     }
     rules = [(rule["rule_id"], rule["outcome"], rule["lines"], rule["amount"]) for rule in quality]
-    assert sorted(rules) == sorted((name, outcome, lines, _money(value)) for name, outcome, lines, value in RULE_COUNTS)
+    assert sorted(rules) == sorted((name, outcome, lines, money(value)) for name, outcome, lines, value in RULE_COUNTS)
 
 
 def _starts(granularity: str, day: date) -> tuple[date, str]:
@@ -100,7 +57,7 @@ def test_revenue_by_period_and_member(api: TestClient, granularity: str, group_b
     def member(line: Line) -> str:
         return {"country": line.country, "product": line.stock_code}.get(group_by or "", "")
 
-    groups = _groups(lambda line: (*_starts(granularity, line.at.date()), member(line)))
+    groups = grouped(lambda line: (*_starts(granularity, line.at.date()), member(line)))
     query = {"granularity": granularity, "limit": limit} | ({"group_by": group_by} if group_by else {})
     expected = [
         {
@@ -108,33 +65,33 @@ def test_revenue_by_period_and_member(api: TestClient, granularity: str, group_b
             "period_start": str(start),
             "country": name if group_by == "country" else None,
             "stock_code": name if group_by == "product" else None,
-            "net": _net(lines),
-            "sales_revenue": _net(_sales(lines)),
+            "net": net(lines),
+            "sales_revenue": net(sales_of(lines)),
             "lines": len(lines),
-            "sale_lines": len(_sales(lines)),
-            "sale_invoices": _invoices(_sales(lines)),
-            "customers": _customers(_sales(lines)),
-            "units": sum(line.quantity for line in _sales(lines)),
+            "sale_lines": len(sales_of(lines)),
+            "sale_invoices": invoices(sales_of(lines)),
+            "customers": customers(sales_of(lines)),
+            "units": sum(line.quantity for line in sales_of(lines)),
             "cancelled_lines": len(_cancelled(lines)),
-            "cancelled_value": _net(_cancelled(lines)),
+            "cancelled_value": net(_cancelled(lines)),
         }
         for (start, period, name), lines in sorted(groups.items())
     ]
-    assert _all(api, f"{MART}/revenue", **query) == expected
+    assert every_row(api, f"{MART}/revenue", **query) == expected
 
 
 def test_revenue_keeps_to_its_days_even_within_a_week(api: TestClient) -> None:
     wednesday = {"granularity": "week", "from": "2010-12-02", "to": "2010-12-04"}
-    (week,) = _all(api, f"{MART}/revenue", **wednesday)
+    (week,) = every_row(api, f"{MART}/revenue", **wednesday)
     assert (week["period"], week["lines"]) == ("2010-W48", 2)
     for limit in (1, 2):
-        rows = _all(api, f"{MART}/revenue", **{**wednesday, "to": "2011-01-31", "limit": limit})
+        rows = every_row(api, f"{MART}/revenue", **{**wednesday, "to": "2011-01-31", "limit": limit})
         assert [row["lines"] for row in rows] == [3, 1, 1]
 
 
 def test_products_join_their_versions_and_show_the_current_description(api: TestClient) -> None:
-    rows = _all(api, f"{MART}/products", limit=1)
-    groups = _by_net(_groups(lambda line: line.stock_code))
+    rows = every_row(api, f"{MART}/products", limit=1)
+    groups = by_net(grouped(lambda line: line.stock_code))
     assert [row["stock_code"] for row in rows] == [code for code, _ in groups]
     for row, (code, lines) in zip(rows, groups, strict=True):
         returns = [line for line in lines if line.quantity < 0]
@@ -142,24 +99,24 @@ def test_products_join_their_versions_and_show_the_current_description(api: Test
         assert row == {
             "stock_code": code,
             "description": names[code],
-            "net": _net(lines),
-            "sales_revenue": _net(_sales(lines)),
+            "net": net(lines),
+            "sales_revenue": net(sales_of(lines)),
             "lines": len(lines),
-            "sale_lines": len(_sales(lines)),
-            "units": sum(line.quantity for line in _sales(lines)),
+            "sale_lines": len(sales_of(lines)),
+            "units": sum(line.quantity for line in sales_of(lines)),
             "return_lines": len(returns),
             "returned_units": -sum(line.quantity for line in returns),
         }
 
 
 def _customer(customer_id: str, lines: list[Line]) -> dict[str, Any]:
-    sales = _sales(lines)
+    sales = sales_of(lines)
     return {
         "customer_id": customer_id,
         "country": {"17850": "United Kingdom", "12583": "EIRE"}[customer_id],
-        "orders": _invoices(sales),
-        "net": _net(lines),
-        "sales_revenue": _net(sales),
+        "orders": invoices(sales),
+        "net": net(lines),
+        "sales_revenue": net(sales),
         "lines": len(lines),
         "units": sum(line.quantity for line in sales),
         "first_purchase_date": str(min(line.at.date() for line in sales)),
@@ -169,10 +126,10 @@ def _customer(customer_id: str, lines: list[Line]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("limit", [1, 100])
 def test_customers_join_their_versions_and_leave_guests_out(api: TestClient, limit: int) -> None:
-    groups = _groups(lambda line: line.customer_id)
+    groups = grouped(lambda line: line.customer_id)
     del groups[None]
-    expected = [_customer(name, lines) for name, lines in _by_net(groups)]
-    assert _all(api, f"{MART}/customers", limit=limit) == expected
+    expected = [_customer(name, lines) for name, lines in by_net(groups)]
+    assert every_row(api, f"{MART}/customers", limit=limit) == expected
 
 
 def test_one_customer_with_versions_and_months(api: TestClient) -> None:
@@ -204,13 +161,13 @@ def test_countries_count_the_lines_of_their_own(api: TestClient) -> None:
             "iso_alpha3": COUNTRIES[name][2],
             "region": COUNTRIES[name][3],
             "lines": len(lines),
-            "sale_lines": len(_sales(lines)),
-            "sale_invoices": _invoices(_sales(lines)),
-            "customers": _customers(lines),
-            "net": _net(lines),
-            "sales_revenue": _net(_sales(lines)),
+            "sale_lines": len(sales_of(lines)),
+            "sale_invoices": invoices(sales_of(lines)),
+            "customers": customers(lines),
+            "net": net(lines),
+            "sales_revenue": net(sales_of(lines)),
         }
-        for name, lines in _by_net(_groups(lambda line: line.country))
+        for name, lines in by_net(grouped(lambda line: line.country))
     ]
     assert rows == expected
 

@@ -32,6 +32,10 @@ READS = [
     "/api/v1/datamart/customers",
     "/api/v1/datamart/customers/17850",
     "/api/v1/datamart/countries",
+    "/api/v1/datamart/segments",
+    "/api/v1/datamart/trends",
+    "/api/v1/datamart/cohorts",
+    "/api/v1/datamart/baskets",
 ]
 
 
@@ -233,7 +237,7 @@ def test_a_warehouse_without_tables_is_not_ready_and_says_what_to_do(server: Pos
 def test_the_service_outlives_its_warehouse(tmp_path_factory: pytest.TempPathFactory, make_client: MakeClient) -> None:
     server = Postgres.create(tmp_path_factory.mktemp("pg"))
     server.start()
-    load_shop(server.make_database("shop"))
+    load_shop(server.make_database("shop", deployed=False))
     server.stop()
     client = make_client(server.url("shop"))
     assert int(client.get(OVERVIEW).headers["retry-after"]) > 0
@@ -274,20 +278,32 @@ def test_the_document_describes_what_is_there(api: TestClient) -> None:
         assert operation["summary"]
         if path.startswith("/api"):
             assert "application/problem+json" in operation["responses"]["422"]["content"]
-    for name in ("Sale", "Overview", "Revenue", "Product", "Customer", "Country", "Money"):
+    names = (
+        "Sale",
+        "Overview",
+        "Revenue",
+        "Product",
+        "Customer",
+        "Country",
+        "Segment",
+        "Trend",
+        "Cohort",
+        "BasketPair",
+    )
+    for name in (*names, "Money"):
         assert document["components"]["schemas"][name]["examples"]
 
 
 def test_examples_have_the_shape_that_they_show(api: TestClient) -> None:
     schemas = api.get("/openapi.json").json()["components"]["schemas"]
-    rows = {
-        name: api.get(f"/api/v1/datamart/{name}").json()["data"][0] for name in ("products", "customers", "countries")
-    }
+    lists = {
+        "Revenue": "revenue", "Product": "products", "Customer": "customers", "Country": "countries",
+        "Segment": "segments", "Trend": "trends", "Cohort": "cohorts", "BasketPair": "baskets",
+    }  # fmt: skip
     answers = {
         "Sale": api.get(f"/api/v1/sales/{LINE_IDS[0]}").json(),
         "Overview": api.get(OVERVIEW).json(),
-        "Revenue": api.get("/api/v1/datamart/revenue").json()["data"][0],
-        **dict(zip(("Product", "Customer", "Country"), rows.values(), strict=True)),
+        **{name: api.get(f"/api/v1/datamart/{path}").json()["data"][0] for name, path in lists.items()},
     }
     for name, answer in answers.items():
         # FastAPI leaves nulls out of the examples it shows.
