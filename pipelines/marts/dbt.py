@@ -110,7 +110,7 @@ def run_dbt(command: Sequence[str], project: Path, target: Path, logs: Path, env
     if child.returncode:
         where, why = _failure(target, project, child.stdout + child.stderr)
         raise PlatformError(
-            "dbt failed", where=where, why=why,
+            "dbt could not build the marts", where=where, why=why,
             remedy=f"Correct it and run the command again; the log is {logs / 'dbt.log'}. The marts stand as before.",
         )  # fmt: skip
     manifest: dict[str, Any] = json.loads((target / "manifest.json").read_text())

@@ -5,7 +5,6 @@ readers see the old definitions or the new ones, and a failing test leaves the o
 """
 
 import json
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 import warehouse_sql
@@ -23,16 +21,13 @@ from cluster.errors import PlatformError, RetryableError
 from cluster.settings import Settings
 from cluster.warehouse import connect, masked
 from pipelines.marts.dbt import environment, find_dbt, run_dbt, version_of
+from pipelines.marts.exchange import Name, drop_beside, new_suffix, put_in_place
 from pipelines.publish import PUBLISH_LOCK
 from warehouse_sql.statements import statement
 
 PROJECT = Path(warehouse_sql.__file__).parent / "dbt"
 WRITTEN_BY_DBT = frozenset({"target", "logs", "dbt_packages"})
-LOCK_ATTEMPTS, LOCK_TIMEOUT_S = 20, 0.5
-"""Below PostgreSQL's deadlock_timeout of a second: the deployment gives way, never a reader."""
-
 Say = Callable[[str], None]
-Name = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -131,36 +126,35 @@ class _Work:
 def _deploy(work: _Work, say: Say) -> Deployment:
     began = time.monotonic()
     work.logs.mkdir(parents=True, exist_ok=True)
-    for (schema,) in work.connection.execute(statement("marts/leftovers").encode()).fetchall():
-        work.connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))
-    before = _comparable(work)
-    suffix = f"_next_{secrets.token_hex(4)}"
+    drop_beside(work.connection)  # of deployments that were killed
+    last = work.connection.execute(statement("marts/manifest").encode()).fetchone()
+    before = last[0] if last else None
+    suffix = new_suffix()
     try:
         with TemporaryDirectory(dir=work.logs, prefix="build-") as folder:
-            manifest = _build(work, before, suffix, Path(folder))
+            manifest = _build(work, before if _is_comparable(work, before) else None, suffix, Path(folder))
         removed = sorted(_names(before) - _names(manifest)) if before else []
-        built = _put_in_place(work, suffix, removed, manifest)
+        record = {"project_hash": work.wanted, "manifest": Jsonb(manifest)}
+        built = put_in_place(work.connection, suffix, removed, record)
     finally:
         if not work.connection.closed:
-            _drop_beside(work.connection, suffix)
-    done = Deployment(built, tuple(".".join(name) for name in removed), time.monotonic() - began)
-    say(f"marts: {len(built)} built, {len(removed)} removed in {done.seconds:.1f} s")
-    return done
+            drop_beside(work.connection, suffix)
+    seconds = time.monotonic() - began
+    say(f"marts: {len(built)} built, {len(removed)} removed in {seconds:.1f} s")
+    return Deployment(tuple(map(".".join, built)), tuple(map(".".join, removed)), seconds)
 
 
-def _comparable(work: _Work) -> dict[str, Any] | None:
-    """Give the manifest deployed last, if only what differs from it must be built.
+def _is_comparable(work: _Work, before: dict[str, Any] | None) -> bool:
+    """Say whether only what differs from the manifest deployed last must be built.
 
     Everything is built when a mart is gone, the database has another name, or another dbt wrote the manifest.
     """
     row = work.connection.execute(statement("marts/deployed").encode(), {}).fetchone()
-    if row is None or row[1]:
-        return None
-    (manifest,) = work.connection.execute(statement("marts/manifest").encode()).fetchall()[0]
-    version = manifest["metadata"]["dbt_version"]
-    databases = {node["database"] for node in manifest["nodes"].values()}
-    is_ours = version == (version_of(work.dbt) or version) and databases == {work.connection.info.dbname}
-    return dict(manifest) if is_ours else None
+    if before is None or row is None or row[1]:
+        return False
+    version = before["metadata"]["dbt_version"]
+    databases = {node["database"] for node in before["nodes"].values()}
+    return version == (version_of(work.dbt) or version) and databases <= {work.connection.info.dbname}
 
 
 def _build(work: _Work, before: dict[str, Any] | None, suffix: str, folder: Path) -> dict[str, Any]:
@@ -193,44 +187,3 @@ def _names(manifest: dict[str, Any]) -> set[Name]:
     """Give schema and name of every mart and seed of a project."""
     nodes = (node for node in manifest["nodes"].values() if node["resource_type"] in ("model", "seed"))
     return {(str(node["schema"]), str(node["alias"])) for node in nodes}
-
-
-def _put_in_place(work: _Work, suffix: str, removed: list[Name], manifest: dict[str, Any]) -> tuple[str, ...]:
-    """Replace the old by what was built, and record it, in one transaction; readers that hold a mart are waited for."""
-    for attempt in range(1, LOCK_ATTEMPTS + 1):
-        try:
-            with work.connection.transaction():
-                work.connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
-                built = _exchange(work.connection, suffix, removed)
-                record = {"project_hash": work.wanted, "manifest": Jsonb(manifest)}
-                work.connection.execute(statement("marts/record").encode(), record)
-            return built
-        except psycopg.errors.LockNotAvailable:
-            if attempt == LOCK_ATTEMPTS:
-                raise
-            time.sleep(LOCK_TIMEOUT_S)  # readers that queued behind the attempt go first
-    raise AssertionError
-
-
-def _exchange(connection: psycopg.Connection[Any], suffix: str, removed: list[Name]) -> tuple[str, ...]:
-    """Drop the old marts, then the old seeds, and move what was built to their places."""
-    beside = connection.execute(statement("marts/relations").encode(), {"schemas": f"{suffix}$"}).fetchall()
-    names = [(schema.removesuffix(suffix), name) for schema, name, _ in beside]
-    gone = {*names, *removed}
-    standing = connection.execute(statement("marts/relations").encode(), {"schemas": "^(marts|seeds)$"}).fetchall()
-    for kind, is_kind in (("MATERIALIZED VIEW", True), ("TABLE", False)):
-        old = [sql.Identifier(*row[:2]) for row in standing if row[:2] in gone and row[2] is is_kind]
-        if old:  # in one statement, whose members may read each other
-            connection.execute(sql.SQL(f"DROP {kind} ").format() + sql.SQL(", ").join(old))
-    for (schema, name, is_mart), (target, _) in zip(beside, names, strict=True):
-        kind = "MATERIALIZED VIEW" if is_mart else "TABLE"
-        change = sql.SQL(f"ALTER {kind} {{}} SET SCHEMA {{}}")
-        connection.execute(change.format(sql.Identifier(schema, name), sql.Identifier(target)))
-    return tuple(".".join(name) for name in names)
-
-
-def _drop_beside(connection: psycopg.Connection[Any], suffix: str) -> None:
-    """Remove the schemas of this deployment with what did not come to its place."""
-    for (schema,) in connection.execute(statement("marts/leftovers").encode()).fetchall():
-        if schema.endswith(suffix):
-            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(schema)))

@@ -15,6 +15,8 @@ from psycopg import sql
 from warehouse_sql.statements import statement
 
 SCHEMA = "marts"
+MUCH = 0.1
+"""Share of a table's rows from which its statistics are renewed, as PostgreSQL's own autovacuum has it."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Refreshed:
     """A mart that was refreshed.
 
     Attributes:
-        mart: Its name without schema.
+        mart: Its name without schema; `ANALYZE` for the planner's statistics, which come first.
         seconds: What it took.
     """
 
@@ -57,10 +59,10 @@ def refresh_marts(connection: psycopg.Connection[Any], changed: Collection[str])
     """
     marts = read_marts(connection)
     stale = stale_marts(marts, changed)
+    if not stale:
+        return []
     read = {table for mart in stale for table in mart.inputs}
-    for table in sorted(read & set(changed)):
-        connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(*table.split(".", 1))))
-    return [_refresh(connection, mart) for mart in stale]
+    return [_analyse(connection, sorted(read & set(changed))), *(_refresh(connection, mart) for mart in stale)]
 
 
 def read_marts(connection: psycopg.Connection[Any]) -> list[Mart]:
@@ -98,6 +100,22 @@ def stale_marts(marts: Collection[Mart], changed: Collection[str]) -> list[Mart]
             dirty.add(name)
             stale.append(by_name[name])
     return stale
+
+
+def _analyse(connection: psycopg.Connection[Any], tables: list[str]) -> Refreshed:
+    """Bring statistics up to date: of a table that moved much all, else only of the partitions that moved.
+
+    Statistics of a whole partitioned table cost as much as all refreshes, and one day changes little about them.
+    """
+    began = time.monotonic()
+    rows = connection.execute(statement("marts/moved").encode(), {"tables": tables}).fetchall()
+    for table in tables:
+        parts = [(sql.Identifier(*part), moved, known) for name, *part, moved, known in rows if name == table]
+        is_much = sum(moved for _, moved, _ in parts) > MUCH * sum(known for *_, known in parts)
+        whole = [sql.Identifier(*table.split(".", 1))]
+        for name in whole if is_much else [part for part, moved, _ in parts if moved]:
+            connection.execute(sql.SQL("ANALYZE {}").format(name))
+    return Refreshed("ANALYZE", time.monotonic() - began)
 
 
 def _refresh(connection: psycopg.Connection[Any], mart: Mart) -> Refreshed:
