@@ -102,8 +102,8 @@ def query(storage: Storage, join: Join, bounds: Bounds) -> pl.DataFrame:
     with _connection(bounds) as connection:
         for name, uris in join.views.items():
             _make_view(connection, storage, name, uris)
-        sql = VALUE.sub(r"$\1", join.sql)
-        return pl.DataFrame(connection.execute(sql, _bound(join)).to_arrow_table())
+        relation = connection.sql(VALUE.sub(r"$\1", join.sql), params=dict(_bound(join)))
+        return pl.DataFrame(relation.to_arrow_table())
 
 
 def _bound(join: Join) -> Mapping[str, Any]:

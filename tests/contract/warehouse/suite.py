@@ -5,6 +5,7 @@ A subclass gives the fixture `url`: an empty database of its own.
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,12 +21,13 @@ from cluster.lakehouse import LakeWriter
 from cluster.lease import Lease
 from cluster.storage import Storage
 from cluster.warehouse import connect, downgrade, migrate
-from pipelines.publish import DIMENSIONS, publish
+from pipelines.publish import COMPARED_BY_MONTH, COMPARED_WHOLE, publish
 from pipelines.published import warehouse_state
 from pipelines.runs import end_run, last_runs, start_run
 from pipelines.steps import Report, StepContext, StepResult
 from tests.flow.shop_lake import Platform, line, write
-from warehouse_sql.tables.gold import FACT_SALES, FactSale
+from warehouse_sql.tables.arrow import stored_columns
+from warehouse_sql.tables.gold import FACT_SALES
 
 runs = itertools.count(1)
 OLD = line(at="2011-01-10 10:00:00", text="OLD", customer="1")
@@ -47,15 +49,15 @@ def ask(url: str, text: str) -> list[tuple[Any, ...]]:
 
 def placed_rows(url: str) -> dict[str, set[tuple[Any, ...]]]:
     """Give each row with the place where it stands: a row that is written again moves."""
-    tables = ("fact_sales", "dim_products", "dim_customers", "dim_date", "dim_country")
-    return {table: set(ask(url, f"SELECT ctid::text, tableoid, t::text FROM gold.{table} AS t")) for table in tables}
+    tables = (*COMPARED_WHOLE, *COMPARED_BY_MONTH)
+    return {table: set(ask(url, f"SELECT ctid::text, tableoid, t::text FROM {table} AS t")) for table in tables}
 
 
 def assert_holds(url: str, platform: Platform) -> None:
     """Compare every column of every row of gold in the warehouse with the lake."""
-    models: dict[str, type[SQLModel]] = {**DIMENSIONS, FACT_SALES: FactSale}
+    models: dict[str, type[SQLModel]] = {**COMPARED_WHOLE, **COMPARED_BY_MONTH}
     for table, model in models.items():
-        columns = list(model.model_fields)
+        columns = stored_columns(model)
         rows = platform.table(table).select(columns).rows()
         wanted = {tuple(UUID(bytes=cell) if isinstance(cell, bytes) else cell for cell in row) for row in rows}
         assert len(wanted) == len(rows)
@@ -152,12 +154,32 @@ class WarehouseSuite:
         platform.run(write(tmp_path / "2.csv", [line(invoice="9", code="B2", at="2011-05-11 10:00:00", customer="")]))
         publish_lake(platform, migrated)
         after = placed_rows(migrated)
-        assert len(after["fact_sales"] - before["fact_sales"]) == 1
-        assert before["fact_sales"] <= after["fact_sales"]
-        assert after["dim_customers"] == before["dim_customers"]
+        assert len(after["gold.fact_sales"] - before["gold.fact_sales"]) == 1
+        assert before["gold.fact_sales"] <= after["gold.fact_sales"]
+        assert after["gold.dim_customers"] == before["gold.dim_customers"]
         assert ask(migrated, "SELECT changed_dates::text FROM ops.publications WHERE data_version = 2") == [
             ("{2011-05-11}",)
         ]
+
+    def test_measures_are_worked_out_from_the_counts(self, migrated: str, platform: Platform, tmp_path: Path) -> None:
+        """Four baskets: A with B twice, A alone, B with C; so of 4 baskets A is in 3, B in 3, C in 1."""
+        baskets = {"11": "AB", "12": "AB", "13": "A", "14": "BC"}
+        lines = [line(invoice=no, code=f"10{code}") for no, codes in baskets.items() for code in codes]
+        shop = Platform(tmp_path / "baskets")
+        shop.run(write(tmp_path / "baskets.csv", lines))
+        publish_lake(shop, migrated)
+        columns = "code_a, code_b, support, confidence_a_to_b, confidence_b_to_a, lift, leverage"
+        with localcontext(prec=40):
+            both, one = Decimal(2), Decimal(1)
+            wanted = {
+                ("10A", "10B"): (both / 4, both / 3, both / 3, both * 4 / 9, (both * 4 - 9) / 16),
+                ("10B", "10C"): (one / 4, one / 3, one, one * 4 / 3, (one * 4 - 3) / 16),
+            }
+            found = {row[:2]: row[2:] for row in ask(migrated, f"SELECT {columns} FROM gold.basket_pairs")}
+            digits = Decimal("1E-10")
+            assert found == {
+                pair: tuple(v.quantize(digits, ROUND_HALF_UP) for v in row) for pair, row in wanted.items()
+            }
 
     def test_a_late_line_moves_the_facts_of_its_product_and_removes_the_version_that_is_gone(
         self, migrated: str, platform: Platform, tmp_path: Path
@@ -198,7 +220,7 @@ class WarehouseSuite:
             connection.execute("UPDATE gold.fact_sales SET batch_id = 'lost' WHERE date_key = 20110110")
         publish_lake(platform, migrated)
         assert_holds(migrated, platform)
-        assert len(placed_rows(migrated)["fact_sales"] - before["fact_sales"]) == 2
+        assert len(placed_rows(migrated)["gold.fact_sales"] - before["gold.fact_sales"]) == 2
 
     def test_rule_counts_are_of_the_lines_that_are_published(
         self, migrated: str, platform: Platform, tmp_path: Path
@@ -216,6 +238,9 @@ class WarehouseSuite:
         assert not publish_lake(platform, migrated).changed
         assert counts("guest") == [(1,)]
         platform.run(steps=("gold",))
+        with pytest.raises(DataError, match="not made from the newest facts"):
+            publish_lake(platform, migrated)
+        platform.run(steps=("customer_monthly", "basket_pairs"))
         publish_lake(platform, migrated)
         assert counts("guest") == [(2,)]
         assert_holds(migrated, platform)

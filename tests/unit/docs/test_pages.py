@@ -22,7 +22,15 @@ from tests.unit.pipelines.gold.test_facts import LINES, dims
 from tests.unit.pipelines.test_identity import line_hash
 from warehouse_sql.tables import bronze, silver
 from warehouse_sql.tables.arrow import arrow_schema
-from warehouse_sql.tables.gold import DIM_CUSTOMERS, DIM_PRODUCTS, FACT_SALES, DimCustomer, DimProduct
+from warehouse_sql.tables.gold import (
+    BASKET_PAIRS,
+    CUSTOMER_MONTHLY,
+    DIM_CUSTOMERS,
+    DIM_PRODUCTS,
+    FACT_SALES,
+    DimCustomer,
+    DimProduct,
+)
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -61,7 +69,7 @@ def test_layers_lists_every_table_in_the_order_of_commits() -> None:
     assert listed == [
         bronze.SALES_LINES, bronze.DEAD_LETTERS, bronze.FILES,
         silver.MERGED, silver.REJECTED, silver.TRANSACTIONS,
-        *GOLD_SIBLINGS, FACT_SALES,
+        *GOLD_SIBLINGS, FACT_SALES, CUSTOMER_MONTHLY, BASKET_PAIRS,
     ]  # fmt: skip
 
 

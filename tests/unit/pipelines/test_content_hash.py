@@ -13,7 +13,7 @@ from cluster.storage import Storage
 from pipelines.content_hash import HASHED, PROVENANCE, HashItem, _hash_files, business_columns, frame_hash
 from tests.unit.pipelines.test_identity import plain_hash
 from warehouse_sql.tables.arrow import arrow_schema
-from warehouse_sql.tables.gold import DIM_PRODUCTS, FACT_SALES
+from warehouse_sql.tables.gold import BASKET_PAIRS, DIM_PRODUCTS, FACT_SALES
 from warehouse_sql.tables.silver import REJECTED, TRANSACTIONS
 
 tables = pytest.mark.parametrize("table", HASHED)
@@ -97,6 +97,7 @@ def test_provenance_is_where_a_row_came_from_and_nothing_else() -> None:
         TRANSACTIONS: {"source_row_id", "batch_id", "ingested_at", "invoice_month"},
         REJECTED: {"source_row_id", "batch_id", "ingested_at", "file_name", "row_number", "invoice_key"},
         FACT_SALES: {"source_row_id", "batch_id", "created_at"},
+        BASKET_PAIRS: {"support", "confidence_a_to_b", "confidence_b_to_a", "lift", "leverage"},
     }
 
 

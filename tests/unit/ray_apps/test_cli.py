@@ -133,7 +133,7 @@ def test_a_submitted_job_refuses_what_it_would_lose(tmp_path: Path, environment:
 def test_steps_inputs_and_money() -> None:
     from decimal import Decimal
 
-    assert chosen_steps(None, []) == ["bronze", "silver", "gold", "publish"]
+    assert chosen_steps(None, []) == ["bronze", "silver", "gold", "customer_monthly", "basket_pairs", "publish"]
     assert chosen_steps("bronze", ["x"]) == ["bronze"]
     assert absolute_inputs(["a.csv", "/b/*.csv", "s3://c/d"]) == [str(Path.cwd() / "a.csv"), "/b/*.csv", "s3://c/d"]
     assert [money(Decimal(text)) for text in ("9747747.9340", "5", "0.1234", "-1000.5000")] == [
