@@ -21,7 +21,7 @@ dependants AS (
     UNION
     SELECT
         reads.reader,
-        dependants.distance + 1
+        dependants.distance + 1 AS distance
     FROM dependants
     INNER JOIN reads ON dependants.reader = reads.input
 )

@@ -5,15 +5,9 @@ SELECT
     part.relname AS part_name,
     coalesce(moved.n_tup_ins + moved.n_tup_upd + moved.n_tup_del, 0)::bigint AS moved_rows,
     greatest(part.reltuples, 0)::bigint AS known_rows
-FROM unnest(%(tables)s::text []) AS changed (table_name)
-CROSS JOIN LATERAL (
-    SELECT tree.relid
-    FROM pg_catalog.pg_partition_tree(changed.table_name::regclass) AS tree
-    WHERE tree.isleaf
-    UNION
-    SELECT changed.table_name::regclass
-) AS parts
-INNER JOIN pg_catalog.pg_class AS part ON parts.relid = part.oid AND part.relkind = 'r'
+FROM unnest(%(tables)s::text[]) AS changed (table_name)
+LEFT JOIN pg_catalog.pg_partition_tree(changed.table_name::regclass) AS tree ON tree.isleaf
+INNER JOIN pg_catalog.pg_class AS part ON part.oid = coalesce(tree.relid, changed.table_name::regclass)
 INNER JOIN pg_catalog.pg_namespace AS space ON part.relnamespace = space.oid
 LEFT JOIN pg_catalog.pg_stat_xact_user_tables AS moved ON part.oid = moved.relid
 ORDER BY changed.table_name, part.relname

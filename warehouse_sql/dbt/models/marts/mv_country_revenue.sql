@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['month', 'country'], 'unique': true}]) }}
-
 -- A line counts for its own country, not its customer's. Grouping by invoice first makes the distinct counts cheap.
 WITH by_invoice AS (
     SELECT

@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['cohort', 'month_index'], 'unique': true}]) }}
-
 -- Guests have no rows in customer_monthly, but their lines count for what the last published month is.
 WITH purchases AS (
     SELECT
@@ -33,8 +31,7 @@ grid AS (
         (row_number() OVER (PARTITION BY cohorts.cohort ORDER BY months.month) - 1)::integer AS month_index
     FROM (SELECT DISTINCT by_month.cohort FROM by_month) AS cohorts
     CROSS JOIN last_month
-    CROSS JOIN LATERAL
-        generate_series(cohorts.cohort::timestamp, last_month.month, INTERVAL '1 month') AS months (month)
+    CROSS JOIN generate_series(cohorts.cohort::timestamp, last_month.month, '1 month') AS months (month)
 )
 
 SELECT

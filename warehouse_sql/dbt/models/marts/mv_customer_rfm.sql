@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['customer_id'], 'unique': true}, {'columns': ['segment']}]) }}
-
 WITH by_invoice AS (
     SELECT
         fact.customer_key,

@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['sales_date', 'country'], 'unique': true}]) }}
-
 -- Grouping by invoice first makes the distinct counts cheap.
 WITH by_invoice AS (
     SELECT

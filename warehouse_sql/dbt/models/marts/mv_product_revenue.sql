@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['month', 'stock_code'], 'unique': true}, {'columns': ['stock_code']}]) }}
-
 -- Versions of a product are added up before their codes are looked up.
 WITH versions AS (
     SELECT

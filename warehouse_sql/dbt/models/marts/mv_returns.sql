@@ -1,5 +1,3 @@
-{{ config(indexes=[{'columns': ['month', 'country', 'stock_code'], 'unique': true}, {'columns': ['stock_code']}]) }}
-
 SELECT
     date_trunc('month', fact.invoice_date::timestamp)::date AS month,
     fact.country,
