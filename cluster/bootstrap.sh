@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv from requirements.lock on a machine that has python3 only. Python 3.11 is fetched by uv where it is missing.
+# Makes .venv and .dbt (dbt alone) from their locks on a machine that has python3 only. Python 3.11 is fetched by uv where it is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 uv_version=0.13.9
@@ -25,15 +25,26 @@ make_uv() {
   .uv/bin/python -m pip install -q --disable-pip-version-check "uv==$uv_version"
 }
 
+# $1: the environment; $2: what it is made from, as one hash; $3: its lock
+sync() {
+  say "Making the environment $1 from $3 …"
+  if ! "$1/bin/python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+    .uv/bin/uv venv -q --clear --python 3.11 "$1"
+  fi
+  rm -f "$1/.installed"
+  .uv/bin/uv pip sync -q --python "$1/bin/python" "$3"
+  if [ "$1" = .venv ]; then
+    .uv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --editable .
+  fi
+  printf '%s\n' "$2" >"$1/.installed"
+}
+
+is_made() { [ "$(cat "$1/.installed" 2>/dev/null)" = "$2" ] && "$1/bin/python" -c '' 2>/dev/null; }
+
 make_uv
-stamp=.venv/.installed
-wanted=$(cat requirements.lock pyproject.toml cluster/bootstrap.sh | sha256sum)
-if [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi
-say "Making the environment from requirements.lock …"
-if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
-  .uv/bin/uv venv -q --clear --python 3.11 .venv
-fi
-rm -f "$stamp"
-.uv/bin/uv pip sync -q --python .venv/bin/python requirements.lock
-.uv/bin/uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation --editable .
-printf '%s\n' "$wanted" >"$stamp"
+dbt_lock=warehouse_sql/dbt/requirements.lock
+ours=$(cat requirements.lock pyproject.toml cluster/bootstrap.sh | sha256sum)
+# dbt's pins hold packages down that ours need newer, so it has an environment of its own.
+dbts=$(cat "$dbt_lock" cluster/bootstrap.sh | sha256sum)
+is_made .venv "$ours" || sync .venv "$ours" requirements.lock
+is_made .dbt "$dbts" || sync .dbt "$dbts" "$dbt_lock"
