@@ -14,6 +14,7 @@ from cluster.settings import Settings, load_settings
 from cluster.storage import Storage
 from cluster.warehouse import migrate, running_warehouse
 from pipelines.content_hash import HASHED, content_hash
+from pipelines.marts.deploy import deploy_marts
 from pipelines.refresh import STEPS, Step
 from ray_apps.session import Order, Run, Session, run_steps
 from serve.gateway import GatewayConfig, create_app
@@ -81,8 +82,9 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def real_shop(real_data: Path, make_shop: MakeShop, tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, Run]:
-    """A platform that holds the real year, and the run that brought it."""
+    """A platform with marts that holds the real year, and the run that brought it."""
     shop = make_shop(tmp_path_factory.mktemp("year") / "home")
+    deploy_marts(shop.settings, shop.session.url)
     return shop, shop.run(real_data / "online_retail.csv.gz")
 
 
