@@ -70,11 +70,14 @@ export function trendChart(element, rows) {
 // One bar per row, the largest on top: rows of {label, value (number), text}.
 export function barChart(element, rows) {
   const shown = [...rows].reverse();
+  const values = shown.map((row) => row.value);
+  const least = Math.min(0, ...values);
+  const most = Math.max(0, ...values);
   const labels = shown.map((row) => (row.label.length > LONGEST_LABEL ? `${row.label.slice(0, LONGEST_LABEL)}…` : row.label));
   const trace = {
     type: "bar",
     orientation: "h",
-    x: shown.map((row) => row.value),
+    x: values,
     // A place of its own for each bar, since shortened labels can be equal.
     y: shown.map((_, place) => place),
     text: shown.map((row) => row.text),
@@ -86,7 +89,8 @@ export function barChart(element, rows) {
   };
   draw(element, [trace], {
     margin: { l: 8, r: 16, t: 8, b: 28 },
-    xaxis: { gridcolor: "#e4eaec", fixedrange: true, nticks: 5 },
+    // Room for the text behind a short bar, which Plotly would cut off.
+    xaxis: { gridcolor: "#e4eaec", fixedrange: true, nticks: 5, range: [least, most + (most - least) * 0.2] },
     yaxis: {
       tickmode: "array",
       tickvals: shown.map((_, place) => place),

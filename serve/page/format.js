@@ -8,14 +8,24 @@ export function count(value) {
   return counts.format(value);
 }
 
-// Rounds the four decimals to two, half away from zero, in whole ten-thousandths.
+// Rounds the four decimals to two.
 export function money(value) {
   if (value === null) return "–";
-  const [whole, decimals] = value.amount.replace("-", "").split(".");
-  const pence = (BigInt(whole + decimals) + 50n) / 100n;
-  const sign = value.amount.startsWith("-") && pence > 0n ? "−" : "";
+  const [sign, pence] = signAndCount(value, 100n);
   const text = pence.toString().padStart(3, "0");
   return `${sign}${symbol(value.currency)}${group(text.slice(0, -2))}.${text.slice(-2)}`;
+}
+
+export function wholeMoney(value) {
+  const [sign, whole] = signAndCount(value, 10_000n);
+  return `${sign}${symbol(value.currency)}${group(whole.toString())}`;
+}
+
+// Counts an amount in units of so many ten-thousandths, half away from zero, in whole numbers.
+function signAndCount(value, unit) {
+  const [whole, decimals] = value.amount.replace("-", "").split(".");
+  const units = (BigInt(whole + decimals) + unit / 2n) / unit;
+  return [value.amount.startsWith("-") && units > 0n ? "−" : "", units];
 }
 
 // A share such as "0.2324" as 23.2 %; these are no money.

@@ -2,12 +2,13 @@
 
 import { ask } from "./api.js";
 import { barChart, trendChart } from "./charts.js";
-import { change, count, exact, height, money, percent, rounded } from "./format.js";
+import { change, count, day, exact, height, percent, rounded, wholeMoney } from "./format.js";
 import { gradient, heatmap } from "./heatmap.js";
-import { amount, byId, element, fill, number, press, say, table } from "./tables.js";
+import { amount, byId, fill, number, press, say, table } from "./tables.js";
 
 const MART = "/api/v1/datamart";
 const NO_DATA = "No data yet. Load sales with the command retail ingest, then retail run, and reload this page.";
+const PARTLY = " *\u00a0The data do not cover the whole month.";
 const PAIRS = 20;
 
 const share = (title, key, digits = 1) => [title, (row) => percent(row[key], digits), true, (row) => row[key] ?? ""];
@@ -17,36 +18,35 @@ const changeOf = (title, figure, base) => [title, (row) => change(row[figure][ba
 export async function showSegments() {
   const { body, version } = await ask(`${MART}/segments`);
   if (!body.data.length) return empty("segments", "chart");
-  stamp("segments", version, `as of ${body.as_of}`);
+  stamp("segments", version, ` As of ${day(body.as_of)}.`);
   barChart(byId("segments-chart"), body.data.map((row) => ({
     label: row.segment,
     value: height(row.revenue),
-    text: `${percent(row.share_of_revenue, 1)} of revenue, ${percent(row.share_of_customers, 1)} of customers`,
+    text: percent(row.share_of_revenue, 1),
   })));
   const segment = ["Segment", (row) => row.segment, false, (row) => row.description ?? ""];
   const columns = [segment, number("Customers", "customers"), share("Share", "share_of_customers"), amount("Revenue", "revenue"), share("Share", "share_of_revenue"), decimal("Days since", "average_recency_days", 1), decimal("Orders", "average_frequency", 1), amount("Spent", "average_monetary")];
-  table(byId("segments-table"), "Segments; days since the last purchase, orders and money spent are averages per customer", columns, body.data);
+  table(byId("segments-table"), "Segments", columns, body.data);
 }
 
 export async function showTrends() {
   const { body, version } = await ask(`${MART}/trends`);
   if (!body.data.length) return empty("trends", "chart");
-  stamp("trends", version);
+  stamp("trends", version, body.data.every((row) => row.complete) ? "" : PARTLY);
   trendChart(byId("trends-chart"), body.data);
   const columns = [
     ["Month", (row) => (row.complete ? row.month : `${row.month} *`)],
     amount("Sales revenue", "sales_revenue"),
-    changeOf("on month", "sales_revenue_change", "on_previous_month"),
-    changeOf("on year", "sales_revenue_change", "on_previous_year"),
+    changeOf("On month", "sales_revenue_change", "on_previous_month"),
+    changeOf("On year", "sales_revenue_change", "on_previous_year"),
     amount("Net", "net"),
-    changeOf("on month", "net_change", "on_previous_month"),
-    changeOf("on year", "net_change", "on_previous_year"),
+    changeOf("On month", "net_change", "on_previous_month"),
+    changeOf("On year", "net_change", "on_previous_year"),
     number("Units", "units"),
     number("Lines", "lines"),
     number("Customers", "active_customers"),
   ];
-  const note = body.data.every((row) => row.complete) ? "" : "; * the data do not cover the whole month";
-  table(byId("trends-table"), `Months, with the change on the month before and on the same month of the year before${note}`, columns, body.data);
+  table(byId("trends-table"), "Months", columns, body.data);
 }
 
 let cohorts = null;
@@ -55,14 +55,14 @@ export async function showCohorts() {
   const { body, version } = await ask(`${MART}/cohorts`);
   if (!body.data.length) return empty("cohorts");
   cohorts = body.data;
-  stamp("cohorts", version);
+  stamp("cohorts", version, cohorts.every((cohort) => cohort.months.every((month) => month.complete)) ? "" : PARTLY);
   drawCohorts("retention");
 }
 
 const CELLS = {
   retention: (month) => percent(month.retention, 0),
   customers: (month) => count(month.active_customers),
-  revenue: (month) => money(month.revenue).replace(/\.\d\d$/, ""),
+  revenue: (month) => wholeMoney(month.revenue),
 };
 
 function drawCohorts(shown) {
@@ -79,8 +79,7 @@ function drawCohorts(shown) {
       marked: !month.complete,
     })),
   }));
-  const partly = cohorts.some((cohort) => cohort.months.some((month) => !month.complete));
-  heatmap(byId("cohorts-table"), `Columns are months since the first purchase${partly ? "; * the data do not cover the whole month" : ""}`, ["Cohort", "Size"], rows);
+  heatmap(byId("cohorts-table"), "Months since the first purchase", ["Cohort", "Size"], rows);
   byId("cohorts-scale").style.backgroundImage = gradient();
   byId("cohorts-most").textContent = percent(String(darkest), 0);
   byId("cohorts-legend").hidden = false;
@@ -111,8 +110,8 @@ export async function showBaskets(sort) {
     say(byId("baskets-table"), none);
     return;
   }
-  stamp("baskets", version, `of ${count(body.data[0].total_count)} invoices`);
-  const made = table(byId("baskets-table"), "Pairs of products; support is the share of invoices with both, A → B of those with A", pairColumns, body.data);
+  stamp("baskets", version, ` ${count(body.data[0].total_count)} invoices count.`);
+  const made = table(byId("baskets-table"), "Pairs of products", pairColumns, body.data);
   const place = pairColumns.findIndex(([title]) => title.toLowerCase() === sort);
   made.tHead.rows[0].cells[place].setAttribute("aria-sort", "descending");
   offerMore(path, body.next_cursor, made.tBodies[0], version);
@@ -121,17 +120,25 @@ export async function showBaskets(sort) {
 function offerMore(path, cursor, rows, version) {
   const button = byId("baskets-more");
   button.hidden = !cursor;
-  button.onclick = async () => {
-    const next = await ask(`${path}&cursor=${encodeURIComponent(cursor)}`);
-    if (!rows.isConnected) return; // another order was chosen in the meantime
-    // Rows of two publications do not stand in one table.
-    if (next.version !== version) return showBaskets(asked);
-    fill(rows, pairColumns, next.body.data);
-    offerMore(path, next.body.next_cursor, rows, version);
-  };
+  button.onclick = () => addPairs(path, cursor, rows, version).catch(onLateFault);
 }
 
+async function addPairs(path, cursor, rows, version) {
+  const next = await ask(`${path}&cursor=${encodeURIComponent(cursor)}`);
+  if (!rows.isConnected) return; // another order was chosen in the meantime
+  if (next.version === version) {
+    fill(rows, pairColumns, next.body.data);
+    offerMore(path, next.body.next_cursor, rows, version);
+  } else {
+    await showBaskets(asked); // rows of two publications do not stand in one table
+  }
+}
+
+let onLateFault = () => {};
+
+// Calls back with what goes wrong later, after a click.
 export function listen(onFault) {
+  onLateFault = onFault;
   for (const button of document.querySelectorAll("[data-sort]")) {
     button.addEventListener("click", () => showBaskets(button.dataset.sort).catch(onFault));
   }
@@ -141,17 +148,12 @@ export function listen(onFault) {
 }
 
 function stamp(name, version, more = "") {
-  byId(`${name}-version`).textContent = `Data version ${version}${more && `, ${more}`}.`;
+  byId(`${name}-version`).textContent = `Data version ${version}.${more}`;
 }
 
-function empty(name, ...others) {
-  for (const part of ["table", ...others]) {
-    if (part === "table" && others.length) byId(`${name}-${part}`).replaceChildren();
-    else say(byId(`${name}-${part}`), NO_DATA);
-  }
-}
-
-// Says in the section itself why it is empty.
-export function failed(name, fault) {
-  say(byId(`${name}-table`), `${fault.message} ${fault.remedy ?? ""}`);
+// Says it once, in the first part of the section.
+function empty(name, ...charts) {
+  const [first, ...rest] = [...charts.map((part) => byId(`${name}-${part}`)), byId(`${name}-table`)];
+  say(first, NO_DATA);
+  for (const part of rest) part.replaceChildren();
 }

@@ -3,7 +3,7 @@
 import { get, getAll } from "./api.js";
 import { barChart, revenueChart } from "./charts.js";
 import { count, day, exact, height, instant, money } from "./format.js";
-import { failed, listen, showBaskets, showCohorts, showSegments, showTrends } from "./marts.js";
+import { listen, showBaskets, showCohorts, showSegments, showTrends } from "./marts.js";
 import { amount, byId, element, number, press, say, table } from "./tables.js";
 
 const NO_DATA = "No data yet. Load sales with the command retail ingest, then retail run, and reload this page.";
@@ -101,22 +101,34 @@ function empty(name) {
   say(byId(`${name}-table`), NO_DATA);
 }
 
+function told(fault) {
+  const message = /[.!?]$/.test(fault.message) ? fault.message : `${fault.message}.`;
+  return `${message} ${fault.remedy ?? ""}`.trim();
+}
+
 function showFault(fault) {
   const notice = byId("notice");
   const id = fault.correlationId ? ` (request ${fault.correlationId})` : "";
-  notice.textContent = `The figures could not be loaded: ${fault.message} ${fault.remedy ?? ""}${id}`;
+  notice.textContent = `The figures could not be loaded: ${told(fault)}${id}`;
   notice.hidden = false;
 }
 
 async function load() {
-  const marts = Object.entries({ segments: showSegments, trends: showTrends, cohorts: showCohorts, baskets: () => showBaskets("lift") });
-  const parts = [
-    get(`${MART}/overview`).then(showOverview),
-    showRevenue("day"),
-    showProducts(),
-    showCountries(),
-    ...marts.map(([name, show]) => show().catch((fault) => { failed(name, fault); throw fault; })),
-  ];
+  const sections = {
+    revenue: showRevenue("day"),
+    trends: showTrends(),
+    products: showProducts(),
+    countries: showCountries(),
+    segments: showSegments(),
+    cohorts: showCohorts(),
+    baskets: showBaskets("lift"),
+  };
+  const parts = Object.entries(sections).map(([name, shown]) => shown.catch((fault) => {
+    // The section says for itself why it is empty.
+    say(byId(`${name}-chart`) ?? byId(`${name}-table`), told(fault));
+    throw fault;
+  }));
+  parts.unshift(get(`${MART}/overview`).then(showOverview));
   const faults = (await Promise.allSettled(parts)).filter((part) => part.status === "rejected");
   if (faults.length) {
     showFault(faults[0].reason);
