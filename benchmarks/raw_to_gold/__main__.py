@@ -2,23 +2,21 @@
 
 import gzip
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 import psutil
 
+from benchmarks.memory import Peak
+from benchmarks.page import PROJECT, measured_on, write_part
 from cluster.lakehouse import Lakehouse, LakeWriter
 from cluster.lease import Lease
 from cluster.ray_session import ray_session
@@ -31,10 +29,8 @@ from pipelines.joins.engines import Engines
 from pipelines.publish import publish
 from pipelines.steps import StepContext
 
-PROJECT = Path(__file__).parents[2]
 ROUNDS = 3
 GOAL = 1.5
-START, END = "<!-- raw_to_gold -->", "<!-- /raw_to_gold -->"
 COMPARED = (
     "silver.retail_transactions",
     "gold.fact_sales",
@@ -55,42 +51,6 @@ class Round:
     parts: dict[str, float]
     script: float
     script_process: float
-
-
-class Peak:
-    """The peak memory of a process tree, sampled: Σ PSS of all its processes, MB."""
-
-    def __init__(self, root: psutil.Process) -> None:
-        self.mb = 0.0
-        self._root = root
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-
-    def _sample(self) -> None:
-        while not self._ended.wait(0.05):
-            self.mb = max(self.mb, sum(_pss_mb(process) for process in _tree(self._root)))
-
-    def __enter__(self) -> "Peak":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-
-def _tree(root: psutil.Process) -> list[psutil.Process]:
-    try:
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _pss_mb(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_full_info().pss) / 1e6
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return 0.0
 
 
 def make_input(folder: Path) -> list[Path]:
@@ -242,13 +202,8 @@ def write_page(
     median = statistics.median
     ours_s, script_s = [round_.ours for round_ in rounds], [round_.script for round_ in rounds]
     ratios = [round_.ours / round_.script for round_ in rounds]
-    versions = ", ".join(f"{name} {version(name)}" for name in ("ray", "polars", "deltalake"))
     lines = [
-        START,
-        "",
-        f"`make bench` on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores ({_cpu()}), "
-        f"{psutil.virtual_memory().total / 1e9:.0f} GB, Python {platform.python_version()}, {versions}; "
-        f"load when it began {load:.2f}.",
+        measured_on("make bench", load, ("ray", "polars", "deltalake")),
         f"{rounds[0].lines:,} lines in two plain CSV files; both sides made the same {len(COMPARED)} tables of silver "
         "and gold (content hashes compared in the same run).",
         "",
@@ -266,26 +221,12 @@ def write_page(
         "| apart | seconds |",
         "|---|---|",
         *(f"| {what} | {seconds:.2f} |" for what, seconds in {**apart, **published}.items()),
-        "",
-        END,
     ]
-    page = PROJECT / "docs" / "benchmarks.md"
-    before, _, rest = page.read_text().partition(START)
-    page.write_text(before + "\n".join(lines) + rest.partition(END)[2])
-    print("\n".join(lines))
+    write_part("raw_to_gold", lines)
 
 
 def _row(name: str, values: list[float], *rest: str) -> str:
     return "| " + " | ".join([name, *(f"{value:.2f}" for value in values), *rest]) + " |"
-
-
-def _cpu() -> str:
-    named = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    ]
-    return named[0] if named else platform.machine()
 
 
 if __name__ == "__main__":
