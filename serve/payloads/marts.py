@@ -31,14 +31,14 @@ class Segment(BaseModel):
 
     model_config = _example(
         segment="Champions",
-        description="Bought lately, often and for much.",
-        customers=1008,
-        share_of_customers="0.2324",
-        revenue=_gbp("5921204.5900"),
-        share_of_revenue="0.6645",
-        average_recency_days="11.9702",
-        average_frequency="10.8085",
-        average_monetary=_gbp("5874.2109"),
+        description="Buys often and bought very lately",
+        customers=577,
+        share_of_customers="0.1330",
+        revenue=_gbp("4241450.9300"),
+        share_of_revenue="0.4760",
+        average_recency_days="6.0711",
+        average_frequency="13.0763",
+        average_monetary=_gbp("7350.8682"),
     )
 
     segment: str
@@ -70,18 +70,18 @@ class Trend(BaseModel):
     """One month of all sales, with the change on the month and on the year before."""
 
     model_config = _example(
-        month="2011-11",
-        complete=True,
-        sales_revenue=_gbp("1509496.3300"),
-        sales_revenue_change={"on_previous_month": "0.3070", "on_previous_year": None},
-        net=_gbp("1461756.2500"),
-        net_change={"on_previous_month": "0.3650", "on_previous_year": None},
-        units=752872,
-        lines=84711,
-        active_customers=1664,
+        month="2011-12",
+        complete=False,
+        sales_revenue=_gbp("638792.6800"),
+        sales_revenue_change={"on_previous_month": "-0.5768", "on_previous_year": "-0.2245"},
+        net=_gbp("433668.0100"),
+        net_change={"on_previous_month": "-0.7033", "on_previous_year": "-0.4210"},
+        units=314248,
+        lines=25525,
+        active_customers=615,
     )
 
-    month: str = Field(description="2011-11.")
+    month: str = Field(description="2011-12.")
     complete: bool = Field(description=f"{COMPLETE} Changes of and on an incomplete month compare parts with wholes.")
     sales_revenue: MoneyValue
     sales_revenue_change: Change
@@ -124,7 +124,7 @@ class Cohort(BaseModel):
                 "active_customers": 324,
                 "retention": "0.3661",
                 "revenue": _gbp("276237.6900"),
-                "cumulative_revenue": _gbp("848951.4300"),
+                "cumulative_revenue": _gbp("848951.5800"),
             }
         ],
     )
@@ -148,15 +148,15 @@ class BasketPair(BaseModel):
         description_a="GREEN REGENCY TEACUP AND SAUCER",
         code_b="22699",
         description_b="ROSES REGENCY TEACUP AND SAUCER",
-        pair_count=758,
-        a_count=977,
-        b_count=1027,
-        total_count=19022,
-        support="0.0398485964",
-        confidence_a_to_b="0.7758444217",
-        confidence_b_to_a="0.7380720545",
-        lift="14.3700781900",
-        leverage="0.0370755727",
+        pair_count=552,
+        a_count=727,
+        b_count=809,
+        total_count=19147,
+        support="0.0288295817",
+        confidence_a_to_b="0.7592847318",
+        confidence_b_to_a="0.6823238566",
+        lift="17.9703643502",
+        leverage="0.0272252969",
     )
 
     code_a: str

@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = Postgres.create(tmp_path_factory.mktemp("pg"))
     server.start()
-    url = server.make_database("shop")
+    url = server.make_database("shop", deployed=False)
     load_shop(url)
     yield url
     server.stop()

@@ -10,7 +10,7 @@ from psycopg import errors as postgres
 
 from cluster.errors import ConfigurationError, DataError, FatalError, PlatformError, RequestError, RetryableError
 from serve import problems
-from serve.problems import NotFoundError, answer_of
+from serve.problems import MartsMissingError, NotFoundError, answer_of
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from serve.problems import NotFoundError, answer_of
         (NotFoundError("x"), 404),
         (RequestError("x"), 400),
         (RetryableError("x"), 503),
+        (MartsMissingError("x"), 503),
         (ConfigurationError("x"), 500),
         (DataError("x"), 500),
         (FatalError("x"), 500),
