@@ -5,7 +5,7 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 BIN := .venv/bin
 SERVICES := ../shared/services/up
 
-.PHONY: help install lock hooks demo check test test-services test-cluster test-long bench docs clean
+.PHONY: help install lock hooks demo check test test-services test-cluster test-long bench bench-joins docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ test-long: install ## Soaks: 2 and 10 million lines
 
 bench: install ## Raw CSV to gold against hand-written Polars; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.raw_to_gold
+
+bench-joins: install ## The large joins: Spark on Ray, plain Spark and the local engine; writes docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.joins
 
 docs: install ## Write the generated pages of docs/
 	@$(BIN)/python -m ray_apps.docs

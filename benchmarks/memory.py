@@ -5,6 +5,9 @@ import threading
 import psutil
 
 
+SAMPLE_S = 0.1
+
+
 class Peak:
     """The peak memory of a process tree, sampled: Σ PSS of all its processes, MB."""
 
@@ -15,7 +18,7 @@ class Peak:
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
     def _sample(self) -> None:
-        while not self._ended.wait(0.05):
+        while not self._ended.wait(SAMPLE_S):
             self.mb = max(self.mb, sum(_pss_mb(process) for process in _tree(self._root)))
 
     def __enter__(self) -> "Peak":

@@ -78,11 +78,12 @@ def content_hash(lake: Lakehouse, table: str, version: int, report: Report = lam
         32 hex digits.
     """
     items = [HashItem(table, (file.uri,)) for file in lake.files(table, version)]
-    rows = run_tasks(partial(_hash_files, lake.storage), items, f"hash {table}", report)
+    rows = run_tasks(partial(hash_files, lake.storage), items, f"hash {table}", report)
     return f"{sum(row['total'] for row in rows) % 2**128:032x}"
 
 
-def _hash_files(storage: Storage, item: HashItem) -> Row:
+def hash_files(storage: Storage, item: HashItem) -> Row:
+    """Hash files in a task; give `total`, which adds up over disjoint files modulo 2^128."""
     columns = business_columns(item.table)
     return {"total": frame_hash(read_files(storage, list(item.uris), columns), item.table)}
 

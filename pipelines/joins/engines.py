@@ -73,9 +73,14 @@ class Engines:
         return self._running_spark().run(join, self._context.lake.run_id, self._context.report)
 
     def bounds(self) -> Bounds:
-        """Give what a local join may use: the memory that is set, and at most the CPUs of the largest node."""
+        """Give what a local join may use: the memory that is set, and at most the CPUs of the largest node.
+
+        One CPU while Spark runs, which holds all others.
+        """
         import ray
 
+        if self._spark:
+            return Bounds(self._context.settings.join_memory_mb, 1)
         cpus = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
         return Bounds(self._context.settings.join_memory_mb, max(1, min([MOST_THREADS, max(cpus, default=1)])))
 

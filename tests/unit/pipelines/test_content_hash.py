@@ -10,7 +10,7 @@ import pytest
 
 from cluster.delta_sink import write_file
 from cluster.storage import Storage
-from pipelines.content_hash import HASHED, PROVENANCE, HashItem, _hash_files, business_columns, frame_hash
+from pipelines.content_hash import HASHED, PROVENANCE, HashItem, business_columns, frame_hash, hash_files
 from tests.unit.pipelines.test_identity import plain_hash
 from warehouse_sql.tables.arrow import arrow_schema
 from warehouse_sql.tables.gold import BASKET_PAIRS, DIM_PRODUCTS, FACT_SALES
@@ -76,7 +76,7 @@ def test_order_of_rows_and_cuts_into_files_do_not_change_it(tmp_path: Path, tabl
     storage = Storage(str(tmp_path))
     files = [write_file(storage, table, f"f{n}", piece) for n, piece in enumerate(shuffled.iter_slices(6))]
     uris = [f"{storage.table_uri(table)}/{file.path}" for file in files]
-    totals = [_hash_files(storage, HashItem(table, (uri,)))["total"] for uri in uris]
+    totals = [hash_files(storage, HashItem(table, (uri,)))["total"] for uri in uris]
     assert sum(totals) % 2**128 == whole
     assert len(set(totals)) == 4
 
