@@ -90,7 +90,7 @@ export function barChart(element, rows) {
   draw(element, [trace], {
     margin: { l: 8, r: 16, t: 8, b: 28 },
     // Room for the text behind a short bar, which Plotly would cut off.
-    xaxis: { gridcolor: "#e4eaec", fixedrange: true, nticks: 5, tickangle: 0, range: [least, most + (most - least) * 0.2] },
+    xaxis: { gridcolor: "#e4eaec", fixedrange: true, nticks: element.clientWidth < 500 ? 3 : 5, range: [least, most + (most - least) * 0.2] },
     yaxis: {
       tickmode: "array",
       tickvals: shown.map((_, place) => place),
