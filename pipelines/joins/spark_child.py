@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from cluster.errors import DataError, PlatformError
 from cluster.ray_session import ray_session
-from cluster.settings import load_settings
+from cluster.settings import Settings, load_settings
 from cluster.spark_session import executor_bounds, spark_session
 from cluster.storage import Storage
 
@@ -48,9 +48,10 @@ def main() -> int:
     hello = requests.next()
     if hello is None:
         return 0
-    storage = Storage(hello["root"], hello["options"])
     try:
-        with _session(hello, replies) as spark:
+        settings = load_settings(**hello["settings"])
+        storage = Storage.of(settings)
+        with _session(settings, hello, replies) as spark:
             while (request := requests.next()) is not None:
                 with _progress(spark, replies, requests.closed):
                     answer = _answer(spark, storage, request)
@@ -127,12 +128,11 @@ def _end_group() -> None:
 
 
 @contextmanager
-def _session(hello: Message, replies: Replies) -> "Iterator[SparkSession]":
-    settings = load_settings(**hello["settings"])
+def _session(settings: Settings, hello: Message, replies: Replies) -> "Iterator[SparkSession]":
     with ray_session(settings) as ray:
         bounds = executor_bounds(settings, ray.cpus)
-        events, scratch = (Path(hello[name]) if hello[name] else None for name in ("events", "scratch"))
-        with spark_session(settings, bounds, lake=hello["root"], scratch=scratch, events=events) as spark:
+        scratch = Path(hello["scratch"]) if hello["scratch"] else None
+        with spark_session(settings, bounds, scratch, hello["extra"]) as spark:
             spark.sparkContext.setLogLevel("WARN")
             replies.send({"ui_url": spark.sparkContext.uiWebUrl or "", "executors": str(bounds)})
             yield spark

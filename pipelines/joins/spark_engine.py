@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +28,7 @@ from pipelines.joins.join import Join
 from pipelines.joins.spark_child import Message, request_line
 from pipelines.steps import Report
 
-SENT = {"home", "lake_uri", "num_cpus", *(name for name in Settings.model_fields if name.startswith("spark_"))}
+SENT = {"home", *(name for name in Settings.model_fields if name.startswith("spark_"))}
 POLITE_S = 40
 LAST_LINES = 3
 
@@ -40,7 +40,11 @@ class SparkProcess:
     """
 
     def __init__(
-        self, settings: Settings, storage: Storage, say: Callable[[str], None], events: Path | None = None
+        self,
+        settings: Settings,
+        storage: Storage,
+        say: Callable[[str], None],
+        extra: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare; nothing is started.
 
@@ -48,12 +52,12 @@ class SparkProcess:
             settings: Executors, and the home whose logs/spark.log takes what Spark prints.
             storage: The lake.
             say: Takes a sentence for people.
-            events: Folder for Spark's event log; None writes none.
+            extra: Options of Spark that win over the platform's.
         """
         self._settings = settings
         self._storage = storage
         self._say = say
-        self._events = events
+        self._extra = dict(extra or {})
         self._log = settings.home / "logs" / "spark.log"
         self._scratch: Path | None = None
         self._child: subprocess.Popen[str] | None = None
@@ -120,8 +124,6 @@ class SparkProcess:
         address = str(ray.get_runtime_context().gcs_address)
         local = address.startswith("127.0.0.1:")
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        if self._events:
-            self._events.mkdir(parents=True, exist_ok=True)
         if local:
             self._scratch = Path(tempfile.mkdtemp(prefix="retail-spark-"))
         root = str(Path(__file__).parents[2])
@@ -138,9 +140,9 @@ class SparkProcess:
                 env=environment, start_new_session=True,  # a terminal's Ctrl-C reaches only us
             )  # fmt: skip
         self._send({
-            "settings": self._settings.model_dump(mode="json", include=SENT),
-            "root": self._storage.root, "options": self._storage.options,
-            "scratch": str(self._scratch or ""), "events": str(self._events or ""),
+            "settings": self._settings.model_dump(mode="json", include=SENT)
+            | {"lake_uri": self._storage.root, "storage_options": self._storage.options},
+            "scratch": str(self._scratch or ""), "extra": self._extra,
         })  # fmt: skip
 
     def _streams(self) -> tuple[IO[str], IO[str]]:
