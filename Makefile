@@ -24,6 +24,7 @@ check: install ## ruff, mypy, import-linter, sqlfluff
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --disable-progress-bar --config warehouse_sql/sqlfluff.cfg warehouse_sql
+	@$(BIN)/sqlfluff lint --disable-progress-bar --config pipelines/joins/sqlfluff.cfg pipelines/joins
 
 test: install ## Unit, contract and flow tests
 	@$(BIN)/python -m pytest

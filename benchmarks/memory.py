@@ -4,7 +4,6 @@ import threading
 
 import psutil
 
-
 SAMPLE_S = 0.1
 
 
