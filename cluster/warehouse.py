@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 5
 MIGRATION_LOCK = 7_263_001
 """Advisory lock of PostgreSQL that serialises migrations."""
+PUBLISH_LOCK = 7_263_002
+"""Advisory lock of PostgreSQL: one publication or deployment of marts at a time."""
 
 
 def warehouse_url(settings: Settings) -> str:

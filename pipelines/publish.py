@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from cluster.errors import DataError, FatalError, RetryableError
 from cluster.lakehouse import Lakehouse, RowCounts, TableVersion
-from cluster.warehouse import connect, masked
+from cluster.warehouse import PUBLISH_LOCK, connect, masked
 from pipelines.loading import Changes, Staged, merge_facts, merge_months, merge_rows, remove_vanished, stage
 from pipelines.marts.refresh import Refreshed, refresh_marts
 from pipelines.months import Months, by_month, changed_months
@@ -41,8 +41,6 @@ from warehouse_sql.tables.gold import (
 )
 from warehouse_sql.tables.silver import TRANSACTIONS
 
-PUBLISH_LOCK = 7_263_002
-"""Advisory lock of PostgreSQL: one publisher at a time."""
 DIMENSIONS: dict[str, type[SQLModel]] = {
     DIM_DATE: DimDate,
     DIM_COUNTRY: DimCountry,

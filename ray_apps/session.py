@@ -68,7 +68,7 @@ def open_session(settings: Settings, *, dashboard: bool = False) -> Iterator[Ses
     """
     with stdout_is_ours(), started(running_warehouse(settings)) as url:
         migrate(url)
-        deploy_marts(settings, url)
+        deploy_marts(settings, url, say)
         with started(ray_session(settings, dashboard=dashboard)) as ray:
             yield Session(settings, url, ray)
 

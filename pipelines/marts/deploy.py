@@ -19,10 +19,9 @@ from psycopg.types.json import Jsonb
 import warehouse_sql
 from cluster.errors import PlatformError, RetryableError
 from cluster.settings import Settings
-from cluster.warehouse import connect, masked
+from cluster.warehouse import PUBLISH_LOCK, connect, masked
 from pipelines.marts.dbt import environment, find_dbt, run_dbt, version_of
 from pipelines.marts.exchange import Name, drop_beside, new_suffix, put_in_place
-from pipelines.publish import PUBLISH_LOCK
 from warehouse_sql.statements import statement
 
 PROJECT = Path(warehouse_sql.__file__).parent / "dbt"
