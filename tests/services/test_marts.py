@@ -1,4 +1,4 @@
-"""The suite of the marts on a real PostgreSQL, as a user whose password has every character that URLs and shells mind."""
+"""The suite of the marts on a real PostgreSQL, as a user whose password has all that URLs and shells mind."""
 
 import os
 import secrets

@@ -76,10 +76,12 @@ def assert_complete(url: str, names: set[str]) -> None:
            WHERE schemaname = 'marts' AND indexdef LIKE 'CREATE UNIQUE INDEX%'""",
     )
     assert {name for (name,) in indexed} == {name for name in names if name.startswith("marts.")}
+    granted = """SELECT has_table_privilege('retail_bi', %s, 'SELECT'), has_table_privilege('retail_bi', %s, 'DELETE'),
+                        has_schema_privilege('retail_bi', %s, 'USAGE')"""
     with connect(url) as connection:
-        connection.execute("SET ROLE retail_bi")
         for name in names:
-            connection.execute(f"SELECT * FROM {name}".encode())
+            privileges = connection.execute(granted, (name, name, name.partition(".")[0])).fetchall()
+            assert privileges == [(True, False, True)], name
     assert ask(url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%\\_next\\_%'") == []
 
 
