@@ -19,6 +19,7 @@ from pipelines.marts.dbt import environment, find_dbt, run_dbt
 from pipelines.marts.deploy import PROJECT
 from ray_apps.session import Run
 from tests.flow.conftest import Shop
+from warehouse_sql.statements import statement
 from warehouse_sql.tables.silver import TRANSACTIONS
 
 Rows = list[tuple[Any, ...]]
@@ -277,5 +278,8 @@ def test_the_project_documents_every_column_and_who_reads_it(real_shop: tuple[Sh
         assert any(test.startswith("test.retail.grain_") for test in tests), name
     exposures = {exposure["name"]: exposure for exposure in manifest["exposures"].values()}
     assert exposures.keys() == {f"api_{endpoint}" for endpoint in ENDPOINTS}
-    assert all(exposure["depends_on"]["nodes"] for exposure in exposures.values())
+    for endpoint in ENDPOINTS:
+        nodes = exposures[f"api_{endpoint}"]["depends_on"]["nodes"]
+        said = {re.sub(r".*\.(?=\w+$)", "", node) for node in nodes}
+        assert said == set(re.findall(r"(?:gold|marts|seeds)\.(\w+)", statement(f"datamart/{endpoint}"))), endpoint
     assert {node["label"] for node in exposures.values()} == {f"GET /api/v1/datamart/{name}" for name in ENDPOINTS}
