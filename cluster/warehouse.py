@@ -4,10 +4,11 @@ Only entry points call `running_warehouse`; workers and replicas connect to what
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
@@ -18,9 +19,12 @@ from cluster.settings import Settings
 if TYPE_CHECKING:
     from alembic.config import Config
 
+Result = TypeVar("Result")
 CONNECT_TIMEOUT_S = 5
 MIGRATION_LOCK = 7_263_001
 """Advisory lock of PostgreSQL that serialises migrations."""
+LOCK_ATTEMPTS, LOCK_TIMEOUT_S = 20, 0.5
+"""Below PostgreSQL's deadlock_timeout of a second: the writer gives way, never a reader."""
 PUBLISH_LOCK = 7_263_002
 """Advisory lock of PostgreSQL: one publication or deployment of marts at a time."""
 
@@ -98,6 +102,31 @@ def connect(url: str, **options: Any) -> psycopg.Connection[Any]:
             "The warehouse does not answer", where=masked(url), why=str(error).strip().partition("\n")[0],
             remedy="Start the server, or correct RETAIL_WAREHOUSE_URL.",
         ) from error  # fmt: skip
+
+
+def giving_way(connection: psycopg.Connection[Any], act: Callable[[], Result]) -> Result:
+    """Do what needs a lock that readers mind in a transaction of its own, which gives way to them and tries again.
+
+    Args:
+        connection: Not in a transaction.
+        act: What to do; it may be begun more than once.
+
+    Returns:
+        What it gives.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: Readers held on for all attempts.
+    """
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
+        try:
+            with connection.transaction():
+                connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
+                return act()
+        except psycopg.errors.LockNotAvailable:
+            if attempt == LOCK_ATTEMPTS:
+                raise
+            time.sleep(LOCK_TIMEOUT_S)  # readers that queued behind the attempt go first
+    raise AssertionError
 
 
 def masked(url: str) -> str:

@@ -15,9 +15,7 @@ from sqlmodel import SQLModel
 
 from cluster.delta_sink import read_files
 from cluster.storage import Storage
-from warehouse_sql.statements import statement
 from warehouse_sql.tables.arrow import stored_columns
-from warehouse_sql.tables.gold import FactSale
 
 ROWS_PER_WRITE = 50_000
 NUL, SHOWN_NUL = "\0", "\N{REPLACEMENT CHARACTER}"
@@ -155,65 +153,10 @@ def remove_vanished(staged: Staged) -> Changes:
     return Changes(len(keys), keys=set(keys))
 
 
-def merge_facts(staged: Staged, months: Sequence[str]) -> Changes:
-    """Bring some months of the fact table to what is staged.
-
-    Args:
-        staged: All fact rows of these months.
-        months: YYYY-MM.
-
-    Returns:
-        What moved.
-    """
-    changes = Changes()
-    new_quarters = _missing_quarters(staged.connection, months)
-    for quarter in new_quarters:
-        _load_quarter(staged, quarter, changes)
-    for month in (month for month in months if quarter_of(month) not in new_quarters):
-        _merge_month(staged, month, changes)
-    return changes
-
-
-def quarter_of(month: str) -> tuple[int, int]:
-    """Give year and quarter of a month YYYY-MM."""
-    return int(month[:4]), (int(month[5:7]) + 2) // 3
-
-
-def _missing_quarters(connection: psycopg.Connection[Any], months: Sequence[str]) -> list[tuple[int, int]]:
-    """Give the quarters of these months that have no partition yet."""
-    quarters = sorted({quarter_of(month) for month in months})
-    names = {f"gold.{_partition_name(quarter)}": quarter for quarter in quarters}
-    found = connection.execute(statement("publish/missing_partitions").encode(), {"names": list(names)})
-    return sorted(names[name] for (name,) in found)
-
-
-def _partition_name(quarter: tuple[int, int]) -> str:
-    return f"{getattr(FactSale, '__tablename__')}_{quarter[0]:04}_q{quarter[1]}"  # noqa: B009
-
-
-def _bounds(first: date, months: int) -> dict[str, sql.Composable]:
+def day_bounds(first: date, months: int) -> dict[str, sql.Composable]:
+    """Give `first` day and the day `behind` for so many months."""
     place = first.year * 12 + first.month - 1 + months
     return {"first": sql.Literal(first), "behind": sql.Literal(date(place // 12, place % 12 + 1, 1))}
-
-
-def _load_quarter(staged: Staged, quarter: tuple[int, int], changes: Changes) -> None:
-    """Load a quarter without a partition: filled alone, then attached, which builds indexes and checks keys in bulk."""
-    bounds = _bounds(date(quarter[0], quarter[1] * 3 - 2, 1), 3)
-    partition = sql.Identifier("gold", _partition_name(quarter))
-    staged.execute("CREATE TABLE {partition} (LIKE {target} INCLUDING DEFAULTS)", partition=partition)
-    cursor = staged.execute(
-        "INSERT INTO {partition} ({columns}) SELECT {columns} FROM {staging} "
-        "WHERE invoice_date >= {first} AND invoice_date < {behind} ORDER BY invoice_date, sale_key",
-        partition=partition, **bounds,
-    )  # fmt: skip
-    changes.rows += cursor.rowcount
-    days = staged.execute("SELECT DISTINCT invoice_date FROM {partition}", partition=partition)
-    changes.dates.update(day for (day,) in days)
-    staged.execute(
-        "ALTER TABLE {target} ATTACH PARTITION {partition} FOR VALUES FROM ({first}) TO ({behind})",
-        partition=partition, **bounds,
-    )  # fmt: skip
-    staged.execute("ANALYZE {partition}", partition=partition)
 
 
 MERGES = (
@@ -243,12 +186,13 @@ def merge_months(staged: Staged, months: Sequence[str]) -> Changes:
     """
     changes = Changes()
     for month in months:
-        _merge_month(staged, month, changes)
+        merge_month(staged, month, changes)
     return changes
 
 
-def _merge_month(staged: Staged, month: str, changes: Changes) -> None:
-    bounds = _bounds(date(int(month[:4]), int(month[5:7]), 1), 1)
+def merge_month(staged: Staged, month: str, changes: Changes) -> None:
+    """Bring one month to what is staged, and add to `changes` what moved."""
+    bounds = day_bounds(date(int(month[:4]), int(month[5:7]), 1), 1)
     for text in MERGES:
         counted = f"WITH moved (day) AS ({text}) SELECT day, count(*) FROM moved GROUP BY day"
         for day, rows in staged.execute(counted, **bounds):

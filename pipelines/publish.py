@@ -17,10 +17,11 @@ from sqlmodel import SQLModel
 from cluster.errors import DataError, FatalError, RetryableError
 from cluster.lakehouse import Lakehouse, RowCounts, TableVersion
 from cluster.warehouse import PUBLISH_LOCK, connect, masked
-from pipelines.loading import Changes, Staged, merge_facts, merge_months, merge_rows, remove_vanished, stage
+from pipelines.loading import Changes, Staged, merge_months, merge_rows, remove_vanished, stage
 from pipelines.marts.refresh import Refreshed, refresh_marts
 from pipelines.months import Months, by_month, changed_months
 from pipelines.published import assert_equals_lake, assert_none_outside, last_publication
+from pipelines.quarters import merge_facts, open_quarters
 from pipelines.steps import Money, StepContext, StepResult
 from warehouse_sql.statements import statement
 from warehouse_sql.tables.gold import (
@@ -122,6 +123,8 @@ def _publish(
     if not (difference.whole or difference.months or difference.rules_differ):
         message = f"publish: data version {last['data_version']} holds it all"
         return StepResult("publish", output, seconds=time.monotonic() - began, changed=False, messages=(message,))
+    if last["data_version"] and FACT_SALES in difference.months:
+        open_quarters(connection, list(difference.months[FACT_SALES]))
     staged = _stage(context, connection, difference)
     context.report("publish: merge", 0, 1)
     data_version, moved, marts = _load(connection, difference, staged, notes, context.lake.run_id)

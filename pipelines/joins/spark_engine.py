@@ -137,7 +137,9 @@ class SparkProcess:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "pipelines.joins.spark_child"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8",
-                env=environment, start_new_session=True,  # a terminal's Ctrl-C reaches only us
+                env=environment,
+                cwd=self._log.parent,  # a job's own folder can be made anew by Ray under a process that stands in it
+                start_new_session=True,  # a terminal's Ctrl-C reaches only us
             )  # fmt: skip
         self._send({
             "settings": self._settings.model_dump(mode="json", include=SENT)

@@ -4,17 +4,14 @@ Everything happens in one transaction. Readers that hold a mart are waited for, 
 """
 
 import secrets
-import time
 from collections.abc import Collection
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from cluster.warehouse import giving_way
 from warehouse_sql.statements import statement
-
-LOCK_ATTEMPTS, LOCK_TIMEOUT_S = 20, 0.5
-"""Below PostgreSQL's deadlock_timeout of a second: the deployment gives way, never a reader."""
 
 Name = tuple[str, str]
 """Schema and name."""
@@ -51,18 +48,13 @@ def put_in_place(
     Returns:
         What was put in place.
     """
-    for attempt in range(1, LOCK_ATTEMPTS + 1):
-        try:
-            with connection.transaction():
-                connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'".encode())
-                built = _exchange(connection, suffix, removed)
-                connection.execute(statement("marts/record").encode(), record)
-            return built
-        except psycopg.errors.LockNotAvailable:
-            if attempt == LOCK_ATTEMPTS:
-                raise
-            time.sleep(LOCK_TIMEOUT_S)  # readers that queued behind the attempt go first
-    raise AssertionError
+
+    def exchange_and_record() -> list[Name]:
+        built = _exchange(connection, suffix, removed)
+        connection.execute(statement("marts/record").encode(), record)
+        return built
+
+    return giving_way(connection, exchange_and_record)
 
 
 def _exchange(connection: psycopg.Connection[Any], suffix: str, removed: Collection[Name]) -> list[Name]:

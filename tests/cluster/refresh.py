@@ -20,6 +20,7 @@ from cluster.settings import load_settings
 from cluster.storage import Storage
 from pipelines import bronze, gold, silver
 from pipelines.content_hash import HASHED, content_hash
+from pipelines.joins import basket_pairs, customer_monthly
 from pipelines.joins.engines import Engines
 from pipelines.steps import StepContext
 
@@ -60,7 +61,9 @@ def main() -> None:
     with ray_session(settings), Lease.take(storage, f"run-{time.time_ns()}", 600) as lease:
         context = StepContext(settings, LakeWriter(storage, lease), killer)
         ingested, carried = bronze.ingest(context, given.inputs, carry=True)
-        results = [ingested, silver.refine(context, carried), gold.build(context, Engines(context))]
+        results = [ingested, silver.refine(context, carried)]
+        with Engines(context) as engines:
+            results += [make(context, engines) for make in (gold.build, customer_monthly.build, basket_pairs.build)]
         versions = {table: context.lake.version(table) for table in HASHED}
         print(
             json.dumps(

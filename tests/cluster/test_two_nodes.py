@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cluster.settings import load_settings
 from pipelines.sample import generate_sample, run_here
 from tests.flow.shop_lake import Platform
+from warehouse_sql.tables.gold import BASKET_PAIRS
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
@@ -80,16 +80,22 @@ def test_a_killed_worker_changes_nothing(
     assert killed_run["hashes"] == alone.hashes()
 
 
-def test_a_submitted_job_does_the_same(sample: Path, tmp_path: Path) -> None:
-    """`ray job submit` from the project's folder, all paths absolute; a relative home is refused with the remedy."""
+def test_a_submitted_job_does_the_same(sample: Path, tmp_path: Path, ray_local: object) -> None:
+    """`ray job submit` from the project's folder, all paths absolute; a relative home is refused with the remedy.
+
+    A second job then makes the pairs of products anew, on Spark on the same Ray.
+    """
     script = tmp_path / "submit.sh"
     home = tmp_path / "home"
     submit = 'ray job submit --address "$RETAIL_TEST_DASHBOARD" --working-dir .'
     job = f"python -m ray_apps.daily_refresh --input {sample} --json"
+    at_home = f"""{submit} --runtime-env-json '{{"env_vars": {{"RETAIL_HOME": "{home}"}}}}'"""
+    pairs = "python -m ray_apps.basket_pairs --join spark --min-support 0.01"
     script.write_text(
         f"""set -u
 {submit} -- {job}; echo "without a home: exit $?"
-{submit} --runtime-env-json '{{"env_vars": {{"RETAIL_HOME": "{home}"}}}}' -- {job}; echo "with a home: exit $?"
+{at_home} -- {job}; echo "with a home: exit $?"
+{at_home} -- {pairs}; echo "pairs: exit $?"
 """
     )
     done = on_two_nodes(tmp_path / "p", "bash", str(script))
@@ -97,4 +103,11 @@ def test_a_submitted_job_does_the_same(sample: Path, tmp_path: Path) -> None:
     assert "RETAIL_HOME" in refused, done.stdout[-4000:]
     assert "runtime folder" in refused
     assert "with a home: exit 0" in accepted
-    assert load_settings(home=home).home.joinpath("lake/gold/fact_sales/_delta_log").is_dir()
+    assert "pairs: exit 0" in accepted, done.stdout[-4000:]
+    assert "Spark UI: http://" in accepted
+    lake = Platform(home).lake
+    assert lake.history(BASKET_PAIRS)[0]["engine"] == "spark"
+    assert lake.history(BASKET_PAIRS)[1]["engine"] == "local"
+    alone = Platform(tmp_path / "alone", {"basket_min_support": "0.01"})
+    alone.run(sample)
+    assert Platform(home).hashes() == alone.hashes()

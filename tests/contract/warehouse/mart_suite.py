@@ -17,10 +17,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import create_engine
 
+from cluster import warehouse
 from cluster.errors import ConfigurationError, PlatformError
 from cluster.settings import Settings
 from cluster.warehouse import connect, migrate
-from pipelines.marts import exchange
 from pipelines.marts.dbt import environment, find_dbt, run_dbt
 from pipelines.marts.deploy import PROJECT, Deployment, deploy_marts
 from pipelines.marts.exchange import put_in_place
@@ -305,7 +305,7 @@ class MartSuite:
     def test_a_deployment_gives_way_to_a_reader_who_stays(
         self, url: str, first: Deployment, beside: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(exchange, "LOCK_ATTEMPTS", 2)
+        monkeypatch.setattr(warehouse, "LOCK_ATTEMPTS", 2)
         recorded = deployments(url)
         with connect(url) as reader, connect(url, autocommit=True) as connection:
             reader.execute("SELECT * FROM marts.mv_returns")

@@ -4,6 +4,7 @@ A subclass gives the fixture `url`: an empty database of its own.
 """
 
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
@@ -16,6 +17,7 @@ from deltalake import DeltaTable
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
+from cluster import warehouse
 from cluster.errors import DataError, FatalError, RetryableError
 from cluster.lakehouse import LakeWriter
 from cluster.lease import Lease
@@ -298,6 +300,36 @@ class WarehouseSuite:
         assert reader.execute("SELECT max(data_version) FROM ops.publications").fetchone() == (1,)
         reader.close()
         assert ask(migrated, "SELECT count(*) FROM gold.fact_sales") == [(4,)]
+
+    def test_a_new_quarter_keeps_no_reader_waiting(self, migrated: str, platform: Platform, tmp_path: Path) -> None:
+        publish_lake(platform, migrated)
+        platform.run(write(tmp_path / "2.csv", [line(invoice="9", at="2012-08-11 10:00:00")]))
+        with connect(migrated) as gate, ThreadPoolExecutor(1) as threads:
+            gate.execute("LOCK TABLE ops.publications IN SHARE MODE")  # publish records itself last
+            publishing = threads.submit(publish_lake, platform, migrated)
+            try:
+                waiting = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'ops.publications'::regclass"
+                while not (ask(migrated, waiting) or publishing.done()):
+                    time.sleep(0.05)
+                with connect(migrated, options="-c statement_timeout=5s") as reader:
+                    assert reader.execute("SELECT count(*) FROM gold.fact_sales").fetchone() == (3,)
+            finally:
+                gate.rollback()
+            publishing.result(60)
+        assert_holds(migrated, platform)
+
+    def test_a_new_quarter_gives_way_to_a_reader_who_stays(
+        self, migrated: str, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish_lake(platform, migrated)
+        platform.run(write(tmp_path / "2.csv", [line(invoice="9", at="2012-08-11 10:00:00")]))
+        monkeypatch.setattr(warehouse, "LOCK_ATTEMPTS", 1)
+        with connect(migrated) as reader:
+            reader.execute("SELECT count(*) FROM gold.fact_sales")
+            with pytest.raises(RetryableError, match="lock timeout"):
+                publish_lake(platform, migrated)
+        publish_lake(platform, migrated)
+        assert_holds(migrated, platform)
 
     def test_a_text_that_postgresql_cannot_hold_stops_nothing(
         self, migrated: str, platform: Platform, tmp_path: Path
