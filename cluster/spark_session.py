@@ -221,7 +221,7 @@ def spark_session(
     Yields:
         The session. Its driver's JVM ends with the block, too.
     """
-    import raydp  # type: ignore[import-untyped]
+    import raydp
 
     try:
         yield raydp.init_spark(

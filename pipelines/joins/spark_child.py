@@ -9,6 +9,7 @@ files of a version and writes Parquet, so RayDP may be replaced without a change
 import json
 import os
 import queue
+import re
 import signal
 import sys
 import threading
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 PROGRESS_S = 0.5
-LAST_S = 20
+CAUSE = re.compile(r"^Caused by: (?:[\w.$]+: )?(.+)$", re.MULTILINE)
+LAST_S = 10
 """Seconds after which a process whose parent has gone ends without Spark's consent."""
 
 
@@ -163,20 +165,25 @@ def _progress(spark: "SparkSession", replies: Replies, closed: threading.Event) 
 
 
 def _answer(spark: "SparkSession", storage: Storage, request: Message) -> Message:
-    from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+    from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
     try:
         return {"files": write_join(spark, storage, request)}
     except (PySparkException, Py4JError) as error:
-        first = " ".join(str(error).split("\n\n", maxsplit=1)[0].split())
         failed = DataError(
             "Spark could not run a join",
             where=request["table"],
-            why=first[:500],
+            why=_cause(str(error)),
             remedy="Nothing of it was committed. Look into the log for the whole error.",
         )
         return {"error": failed.as_dict()}
+
+
+def _cause(text: str) -> str:
+    """Give the innermost cause of a Java error, or the first paragraph of one that Spark words for people."""
+    causes = CAUSE.findall(text)
+    return " ".join((causes[-1] if causes else text.partition("\n\n")[0]).split())[:500]
 
 
 def write_join(spark: "SparkSession", storage: Storage, request: Message) -> list[Message]:
