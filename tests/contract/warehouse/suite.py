@@ -324,7 +324,7 @@ class WarehouseSuite:
         publish_lake(platform, migrated)
         platform.run(write(tmp_path / "2.csv", [line(invoice="9", at="2012-08-11 10:00:00")]))
         monkeypatch.setattr(warehouse, "LOCK_ATTEMPTS", 1)
-        with connect(migrated) as reader:
+        with connect(migrated, options="-c idle_in_transaction_session_timeout=60s") as reader:
             reader.execute("SELECT count(*) FROM gold.fact_sales")
             with pytest.raises(RetryableError, match="lock timeout"):
                 publish_lake(platform, migrated)
