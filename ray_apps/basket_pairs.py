@@ -19,7 +19,11 @@ def basket_pairs(
     min_support: Annotated[str | None, typer.Option(help="Share of the baskets from which a pair is kept.")] = None,
     json: Json = False,
 ) -> None:
-    """Find the pairs in the newest facts; without a new fact or another setting nothing changes."""
+    """Find the pairs in the newest facts and publish them; without a new fact or another setting nothing changes.
+
+    A support or a size that should last belongs into RETAIL_BASKET_MIN_SUPPORT and RETAIL_BASKET_MAX_PRODUCTS: the next
+    run without them goes by those again.
+    """
     from ray_apps.writing import write
 
     settings = load_settings(join=join, basket_max_products=max_products, basket_min_support=min_support)

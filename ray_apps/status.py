@@ -18,10 +18,16 @@ from ray_apps.console import show_json, show_problem, show_table
 from ray_apps.serving import base_url
 from ray_apps.signals import started
 from warehouse_sql.tables.bronze import FILES, SALES_LINES
-from warehouse_sql.tables.gold import FACT_SALES
+from warehouse_sql.tables.gold import BASKET_PAIRS, CUSTOMER_MONTHLY, FACT_SALES
 from warehouse_sql.tables.silver import TRANSACTIONS
 
-LAYERS = (("bronze", FILES, SALES_LINES), ("silver", TRANSACTIONS, TRANSACTIONS), ("gold", FACT_SALES, FACT_SALES))
+LAYERS = (
+    ("bronze", FILES, SALES_LINES),
+    ("silver", TRANSACTIONS, TRANSACTIONS),
+    ("gold", FACT_SALES, FACT_SALES),
+    ("gold", CUSTOMER_MONTHLY, CUSTOMER_MONTHLY),
+    ("gold", BASKET_PAIRS, BASKET_PAIRS),
+)
 """Layer, the table whose commits end its step, the table that holds its lines."""
 RUNS = 10
 HEALTH_TIMEOUT_S = 3

@@ -19,6 +19,7 @@ from warehouse_sql.tables.gold import BASKET_PAIRS, DIM_PRODUCTS, FACT_SALES, Ba
 
 STEP = "basket_pairs"
 SCHEMA = arrow_schema(BasketPair)
+SETTING = {"max_products": "RETAIL_BASKET_MAX_PRODUCTS", "min_support": "RETAIL_BASKET_MIN_SUPPORT"}
 
 
 def build(context: StepContext, engines: Engines) -> StepResult:
@@ -52,14 +53,20 @@ def build(context: StepContext, engines: Engines) -> StepResult:
     choice = engines.choose(BASKET_PAIRS, Size(sizes["ordered_pairs"] // 2, "pairs of products in baskets"))
     join = Join(BASKET_PAIRS, join_sql(STEP), views, values)
     files, nodes = engines.run(choice, join, [JoinItem(join, lake.run_id)])
-    notes: dict[str, Any] = {**made_from, **sizes, "engine": choice.engine}
-    version = lake.commit(BASKET_PAIRS, Commit(files, SCHEMA, mode="overwrite", notes=notes))
     pairs = sum(file.rows for file in files)
+    notes: dict[str, Any] = {**made_from, **sizes, "rows": pairs, "engine": choice.engine}
+    version = lake.commit(BASKET_PAIRS, Commit(files, SCHEMA, mode="overwrite", notes=notes))
+    before = latest[1]["values"] if latest else values
     return StepResult(
         STEP, version, RowCounts(pairs, pairs), seconds=time.monotonic() - began, nodes={STEP: nodes},
         messages=(
             f"{STEP}: {pairs:,} pairs from {sizes['baskets']:,} baskets; {sizes['left_out']:,} invoices with more than "
             f"{settings.basket_max_products} products left out ({choice.reason})",
+            *(
+                f"{STEP}: {SETTING[name]} was {before[name]}, is {now}"
+                for name, now in values.items()
+                if before[name] != now
+            ),
         ),
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ from pipelines.steps import Report
 SENT = {"home", *(name for name in Settings.model_fields if name.startswith("spark_"))}
 POLITE_S = 40
 LAST_LINES = 3
+SCRATCH = "spark-"
 
 
 class SparkProcess:
@@ -91,7 +92,9 @@ class SparkProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End Spark and everything of it."""
+        """End Spark and everything of it, which takes a few seconds."""
+        if error is not None:
+            self._say("Stopping Spark …")
         self._stop()
 
     def run(self, join: Join, name: str, report: Report) -> list[WrittenFile]:
@@ -125,7 +128,7 @@ class SparkProcess:
         local = address.startswith("127.0.0.1:")
         self._log.parent.mkdir(parents=True, exist_ok=True)
         if local:
-            self._scratch = Path(tempfile.mkdtemp(prefix="retail-spark-"))
+            self._scratch = make_scratch(self._settings.home / "run")
         root = str(Path(__file__).parents[2])
         environment = child_environment(
             **java,
@@ -197,6 +200,15 @@ class SparkProcess:
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
             self._scratch = None
+
+
+def make_scratch(run: Path) -> Path:
+    """Make a folder for what Spark spills, named for this process; remove those of processes that were killed."""
+    run.mkdir(parents=True, exist_ok=True)
+    for folder in run.glob(f"{SCRATCH}*"):
+        if not Path(f"/proc/{folder.name.removeprefix(SCRATCH).partition('-')[0]}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-", dir=run))
 
 
 def _error(fields: dict[str, str], log: Path) -> PlatformError:

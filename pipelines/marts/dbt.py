@@ -4,6 +4,7 @@ Address and password reach dbt by its environment, never by a file or an argumen
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ PASSED_BY_PROFILE = frozenset({"host", "port", "user", "password", "dbname", "ap
 ADDRESSES = frozenset({"hostaddr"})
 FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 REASON_CHARACTERS = 400
+COMPILED = re.compile(r"\s*compiled code at \S+")
+"""Of a scratch folder that is gone when a person reads it."""
 
 
 def find_dbt(settings: Settings) -> Path:
@@ -129,4 +132,4 @@ def _failure(target: Path, project: Path, output: str) -> tuple[str, str]:
     # unique_id is kind.project.name, for a test with a hash behind it.
     names = [" ".join(str(result["unique_id"]).split(".")[:3:2]) for result in failed]
     reason = " ".join(str(failed[0]["message"] or failed[0]["status"]).split())
-    return ", ".join(names), reason[:REASON_CHARACTERS]
+    return ", ".join(names), COMPILED.sub("", reason)[:REASON_CHARACTERS]

@@ -139,7 +139,9 @@ def _deploy(work: _Work, say: Say) -> Deployment:
         if not work.connection.closed:
             drop_beside(work.connection, suffix)
     seconds = time.monotonic() - began
-    say(f"marts: {len(built)} built, {len(removed)} removed in {seconds:.1f} s")
+    for what, names in (("built", built), ("removed", removed)):
+        if names:
+            say(f"marts: {', '.join(name for _, name in names)} {what} in {seconds:.1f} s")
     return Deployment(tuple(map(".".join, built)), tuple(map(".".join, removed)), seconds)
 
 

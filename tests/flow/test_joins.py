@@ -153,6 +153,7 @@ def test_only_the_months_whose_facts_changed_are_made_again(platform: Platform, 
     after = platform.lake.files(CUSTOMER_MONTHLY)
     kept = [file for file in after if file in before]
     assert [file.partition["invoice_month"] for file in kept] == ["2010-12"]
+    assert platform.lake.history(CUSTOMER_MONTHLY)[0]["rows"] == 2
     rows = platform.table(CUSTOMER_MONTHLY).sort("month").select("orders", "net").rows()
     assert rows == [(1, Decimal("30.6")), (2, Decimal("30.6"))]
 
@@ -161,7 +162,9 @@ def test_another_setting_makes_the_pairs_again_and_the_same_one_does_not(platfor
     assert platform.table(BASKET_PAIRS).rows() == [("A1", "B1", 1, 1, 1, 2)]
     assert not results_of(platform)["basket_pairs"].changed
     platform.settings["basket_max_products"] = 2
-    assert results_of(platform)["basket_pairs"].changed
+    result = results_of(platform)["basket_pairs"]
+    assert result.changed
+    assert result.messages[1:] == ("basket_pairs: RETAIL_BASKET_MAX_PRODUCTS was 100, is 2",)
     platform.settings["basket_min_support"] = "0.6"
     assert results_of(platform)["basket_pairs"].changed
     assert platform.table(BASKET_PAIRS).is_empty()

@@ -82,6 +82,8 @@ def assert_complete(url: str, names: set[str]) -> None:
         for name in names:
             privileges = connection.execute(granted, (name, name, name.partition(".")[0])).fetchall()
             assert privileges == [(True, False, True)], name
+        described = connection.execute("SELECT obj_description('marts.mv_returns'::regclass)").fetchall()
+        assert described == [("Returned units and their money by month, country of the line and product.",)]
     assert ask(url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%\\_next\\_%'") == []
 
 
@@ -211,6 +213,8 @@ class MartSuite:
             "coalesce(sum(by_invoice.revenue), 0) AS daily_revenue",
             "2 * coalesce(sum(by_invoice.revenue), 0) AS daily_revenue",
         )
+        of_sales = 'sum(total_amount) filter (where is_sale)"'
+        edit(project / "models" / "marts" / "marts.yml", f'of: "{of_sales}', f'of: "2 * {of_sales}')
         done = Event()
 
         def read() -> set[tuple[Any, ...]]:
@@ -236,6 +240,16 @@ class MartSuite:
         assert ask(url, FACTS_AND_MARTS) == [(old, 2 * old, old, 2 * old)]
         assert_complete(url, {*OURS, "marts.mv_months"})
         assert deployments(url) == 2
+
+    def test_a_mart_that_loses_rows_is_not_deployed(
+        self, url: str, first: Deployment, settings: Settings, project: Path
+    ) -> None:
+        mart, before = project / "models" / "marts" / "mv_returns.sql", relations(url)
+        edit(mart, "WHERE fact.is_return", "WHERE fact.is_return AND fact.quantity < -2")
+        with pytest.raises(PlatformError, match="test adds_up_mv_returns"):
+            deploy_marts(settings, url, project=project)
+        assert relations(url) == before
+        edit(mart, "WHERE fact.is_return AND fact.quantity < -2", "WHERE fact.is_return")
 
     def test_a_failing_test_leaves_the_marts_as_they_were(
         self, url: str, first: Deployment, settings: Settings, project: Path
