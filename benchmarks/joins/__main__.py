@@ -170,10 +170,15 @@ def main() -> None:
     """Measure and write."""
     load = os.getloadavg()[0]
     wanted = [int(argument.replace("_", "")) for argument in sys.argv[1:]] or list(SIZES)
-    sizes = []
+    sizes: list[Size] = []
     for count in wanted:
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             sizes.append(measure(Path(name), count))
+        write_page(load, sorted(sizes, key=lambda size: size.lines))
+
+
+def write_page(load: float, sizes: list[Size]) -> None:
+    """Write what is measured so far."""
     starts = "; ".join(f"{engine} {seconds:.1f} s" for engine, seconds in sizes[-1].starts.items())
     lines = [
         measured_on("make bench-joins", load, ("ray", "raydp", "pyspark", "duckdb", "polars")),
