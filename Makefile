@@ -32,7 +32,7 @@ test: install ## Unit, contract and flow tests
 test-services: install ## The suites on real servers, and the page in Chromium
 	@cluster/test_services.sh
 
-test-cluster: install ## Two Ray nodes in private namespaces
+test-cluster: install ## Two Ray nodes in private namespaces, and Spark on Ray with what is killed of it
 	@$(BIN)/python -m pytest tests/cluster
 
 test-long: install ## Soaks: 2 and 10 million lines
@@ -55,4 +55,4 @@ lock: install ## Resolve pyproject.toml into requirements.lock
 	@! grep -qE '^(nvidia|cuda|triton)' requirements.lock
 
 clean: ## Remove environments and caches; local data (.retail) stays
-	@rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	@rm -rf .venv .dbt .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

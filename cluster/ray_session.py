@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import ConfigurationError, RetryableError
+from cluster.java import java_environment
 from cluster.ports import free_port
-from cluster.settings import Settings, ray_address, set_environment
+from cluster.settings import Settings, ray_address, set_environment, temporary_environment
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,10 @@ def ray_session(settings: Settings, *, dashboard: bool = False) -> Iterator[RayS
 
     if joined:
         refuse_runtime_home(settings.home)
-    context = _join(joined) if joined else _start(settings, dashboard)
+        context = _join(joined)
+    else:
+        with temporary_environment(**_java()):
+            context = _start(settings, dashboard)
     _quiet_ray_data()
     try:
         dashboard_url = f"http://{context.dashboard_url}" if context.dashboard_url else ""
@@ -115,6 +119,14 @@ def _start(settings: Settings, dashboard: bool):  # type: ignore[no-untyped-def]
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
+
+
+def _java() -> dict[str, str]:
+    """Give the node the Java that Spark's executors need: Ray looks once, at the start; none is no obstacle yet."""
+    try:
+        return java_environment()
+    except ConfigurationError:
+        return {}
 
 
 def _join(address: str):  # type: ignore[no-untyped-def]

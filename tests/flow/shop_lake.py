@@ -1,6 +1,7 @@
 """A lake of a test: runs the lake's steps as a run does, each call a run of its own."""
 
 import itertools
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,3 +87,28 @@ def write(path: Path, lines: Sequence[str], header: str = HEADER) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([header, *lines]) + "\n")
     return path
+
+
+def shop_days(seed: int, days: int = 6, lines_a_day: int = 25) -> list[list[str]]:
+    """Make days of sales: changing descriptions and countries, guests, returns, equal lines, refused lines."""
+    rng = random.Random(seed)
+    made = []
+    for day in range(days):
+        lines = []
+        for number in range(lines_a_day):
+            product = rng.randrange(6)
+            lines.append(
+                line(
+                    invoice=("C" if rng.random() < 0.1 else "") + str(10_000 + day * 100 + number // 3),
+                    code=f"2{product:04}A",
+                    text=rng.choice([f"THING {product}", f"THING {product} NEW", ""]),
+                    quantity=rng.choice(["1", "2", "-3", "0", "x"] if rng.random() < 0.2 else ["4", "6"]),
+                    at=f"2011-{1 + day // 2:02}-{10 + day:02} {9 + number % 8:02}:{number % 60:02}:00",
+                    price=rng.choice(["2.55", "0.123", "10", "0"]),
+                    customer=rng.choice(["", "17850", "17851", "17852"]),
+                    country=rng.choice(["United Kingdom", "France", "Atlantis"]),
+                )
+            )
+        lines.append(lines[0])
+        made.append(lines)
+    return made

@@ -17,7 +17,7 @@ import pytest
 from cluster.warehouse import connect
 from ray_apps.session import Run
 from tests.flow.conftest import Shop
-from tests.flow.shop_lake import Platform, line, write
+from tests.flow.shop_lake import Platform, line, shop_days, write
 from warehouse_sql.tables.gold import BASKET_PAIRS, CUSTOMER_MONTHLY
 
 NO_PRODUCTS = {"D", "POST", "DOT", "C2", "C3", "M", "S", "B", "CRUK", "AMAZONFEE", "BANK CHARGES", "ADJUST", "ADJUST2"}
@@ -179,6 +179,21 @@ def test_a_shop_of_guests_has_no_months_and_is_published_all_the_same(tmp_path: 
     named = write(tmp_path / "2.csv", [line(invoice="3", customer="9")])
     platform.run(named)
     assert platform.table(CUSTOMER_MONTHLY)["customer_id"].to_list() == ["9"]
+
+
+def test_spark_makes_the_same_tables(tmp_path: Path, ray_local: object) -> None:
+    """Every join on Spark on the run's own Ray: a first delivery, then one that adds to a month that is there."""
+    deliveries = [write(tmp_path / f"{n}.csv", lines) for n, lines in enumerate(shop_days(3, days=4))]
+    made = {}
+    for engine in ("local", "spark"):
+        platform = Platform(tmp_path / engine, {"basket_min_support": "0.01", "join": engine})
+        platform.run(*deliveries[:3])
+        results = {result.step: result for result in platform.run(deliveries[3])}
+        for step in ("gold", "customer_monthly", "basket_pairs"):
+            assert f"({engine}, as set; " in results[step].messages[0]
+        made[engine] = platform.hashes()
+        assert platform.table(BASKET_PAIRS).height > 5
+    assert made["spark"] == made["local"]
 
 
 def test_files_have_the_types_of_the_table(platform: Platform) -> None:

@@ -8,37 +8,12 @@ import pytest
 
 from cluster.errors import RetryableError
 from cluster.lakehouse import LakeWriter
-from tests.flow.shop_lake import HEADER, LAKE_STEPS, Platform, line, write
+from tests.flow.shop_lake import HEADER, LAKE_STEPS, Platform, line, shop_days, write
 from warehouse_sql.tables.bronze import DEAD_LETTERS, FILES, SALES_LINES
 from warehouse_sql.tables.gold import BASKET_PAIRS, CUSTOMER_MONTHLY, DIM_CUSTOMERS, DIM_PRODUCTS, FACT_SALES
 from warehouse_sql.tables.silver import MERGED, REJECTED, TRANSACTIONS
 
 pytestmark = pytest.mark.usefixtures("ray_local")
-
-
-def shop_days(seed: int, days: int = 6, lines_a_day: int = 25) -> list[list[str]]:
-    """Make days of sales: changing descriptions and countries, guests, returns, equal lines, refused lines."""
-    rng = random.Random(seed)
-    made = []
-    for day in range(days):
-        lines = []
-        for number in range(lines_a_day):
-            product = rng.randrange(6)
-            lines.append(
-                line(
-                    invoice=("C" if rng.random() < 0.1 else "") + str(10_000 + day * 100 + number // 3),
-                    code=f"2{product:04}A",
-                    text=rng.choice([f"THING {product}", f"THING {product} NEW", ""]),
-                    quantity=rng.choice(["1", "2", "-3", "0", "x"] if rng.random() < 0.2 else ["4", "6"]),
-                    at=f"2011-{1 + day // 2:02}-{10 + day:02} {9 + number % 8:02}:{number % 60:02}:00",
-                    price=rng.choice(["2.55", "0.123", "10", "0"]),
-                    customer=rng.choice(["", "17850", "17851", "17852"]),
-                    country=rng.choice(["United Kingdom", "France", "Atlantis"]),
-                )
-            )
-        lines.append(lines[0])
-        made.append(lines)
-    return made
 
 
 @pytest.fixture

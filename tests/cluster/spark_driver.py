@@ -1,6 +1,6 @@
 """A run's driver for the tests of Spark: a Ray of its own, and a Spark that starts, runs and stops on command.
 
-Speaks in lines of base64 pickles: `python -m tests.flow.spark_driver <home>`.
+Speaks in lines of base64 pickles: `python -m tests.cluster.spark_driver <home>`.
 """
 
 import base64
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import PlatformError
-from cluster.java import java_environment
 from cluster.ray_session import ray_session
-from cluster.settings import load_settings, temporary_environment
+from cluster.settings import load_settings
 from cluster.storage import Storage
 from pipelines.joins.join import Join
 from pipelines.joins.spark_engine import SparkProcess
@@ -69,7 +68,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     spark = Spark(Path(sys.argv[1]))
-    with temporary_environment(**java_environment()), ray_session(spark.settings):
+    with ray_session(spark.settings):
         for line in sys.stdin.buffer:
             name, *arguments = unpack(line)
             answers.write(pack(getattr(spark, name)(*arguments)))

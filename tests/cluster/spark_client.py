@@ -17,7 +17,7 @@ import psutil
 from cluster.delta_sink import WrittenFile
 from cluster.storage import Storage
 from pipelines.joins.join import Join
-from tests.flow.spark_driver import pack, unpack
+from tests.cluster.spark_driver import pack, unpack
 
 LIMIT_S = 240
 
@@ -114,7 +114,7 @@ def lives(process: psutil.Process) -> bool:
 
 def start_driver(home: Path, environment: dict[str, str]) -> Driver:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.flow.spark_driver", str(home)],
+        [sys.executable, "-m", "tests.cluster.spark_driver", str(home)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
     )  # fmt: skip
     return Driver(process, Storage(str(home / "a lake")))

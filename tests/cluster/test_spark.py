@@ -26,8 +26,8 @@ from cluster.ray_session import RaySession
 from cluster.spark_session import event_log_options
 from pipelines.joins.duckdb_engine import Bounds, query
 from pipelines.joins.join import Join, join_sql
-from tests.flow.spark_client import Driver, end_driver, lives, ports, start_driver, until
-from tests.flow.spark_event_log import (
+from tests.cluster.spark_client import Driver, end_driver, lives, ports, start_driver, until
+from tests.cluster.spark_event_log import (
     PARTS,
     SCALED,
     count_events,
