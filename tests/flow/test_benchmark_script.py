@@ -7,8 +7,7 @@ import pytest
 
 from benchmarks.raw_to_gold import polars_script
 from pipelines.content_hash import HASHED, business_columns, frame_hash
-from tests.flow.shop_lake import Platform, line, write
-from tests.flow.test_lake import shop_days
+from tests.flow.shop_lake import Platform, line, shop_days, write
 from warehouse_sql.tables.bronze import SALES_LINES, SOURCE_COLUMNS
 from warehouse_sql.tables.gold import FACT_SALES
 from warehouse_sql.tables.silver import MERGED, TRANSACTIONS
