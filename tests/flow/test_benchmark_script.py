@@ -9,7 +9,7 @@ from benchmarks.raw_to_gold import polars_script
 from pipelines.content_hash import HASHED, business_columns, frame_hash
 from tests.flow.shop_lake import Platform, line, shop_days, write
 from warehouse_sql.tables.bronze import SALES_LINES, SOURCE_COLUMNS
-from warehouse_sql.tables.gold import FACT_SALES
+from warehouse_sql.tables.gold import BASKET_PAIRS, CUSTOMER_MONTHLY, FACT_SALES
 from warehouse_sql.tables.silver import MERGED, TRANSACTIONS
 
 pytestmark = pytest.mark.usefixtures("ray_local")
@@ -37,6 +37,9 @@ ODD = [
     line(invoice="15", quantity="999999", price="99999999"),
 ]
 
+SPINE = [table for table in HASHED if table not in (BASKET_PAIRS, CUSTOMER_MONTHLY)]
+"""The tables up to the facts, which the script makes, too."""
+
 
 @pytest.fixture(scope="module")
 def sides(ray_local: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Platform, Path]:
@@ -54,7 +57,7 @@ def made(out: Path, table: str) -> pl.DataFrame:
     return pl.read_delta(str(out / table.replace(".", "/")))
 
 
-@pytest.mark.parametrize("table", HASHED)
+@pytest.mark.parametrize("table", SPINE)
 def test_content_is_equal(sides: tuple[Platform, Path], table: str) -> None:
     shop, out = sides
     ours, theirs = (rows.select(business_columns(table)) for rows in (shop.table(table), made(out, table)))
@@ -63,7 +66,7 @@ def test_content_is_equal(sides: tuple[Platform, Path], table: str) -> None:
     assert frame_hash(theirs, table) == frame_hash(ours, table)
 
 
-@pytest.mark.parametrize("table", [SALES_LINES, *HASHED])
+@pytest.mark.parametrize("table", [SALES_LINES, *SPINE])
 def test_columns_are_equal(sides: tuple[Platform, Path], table: str) -> None:
     shop, out = sides
     assert dict(made(out, table).schema) == dict(shop.table(table).schema)
