@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -220,7 +220,14 @@ class EmbeddedPostgres:
         if self._pid():
             self._stop()
         else:
+            self._wait_for_children()
             (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def _wait_for_children(self) -> None:
+        """Let the children of a server that was killed go: they hold its shared memory until they notice its death."""
+        deadline = time.monotonic() + STOP_WITHIN_S
+        while _works_in(self.data) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _stop(self) -> None:
         """Stop the server in order (fast shutdown), and wait for its end."""
@@ -244,6 +251,15 @@ def _is_last(users: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _works_in(folder: Path) -> bool:
+    """Whether a process of this machine that we may look at has the folder as its working directory."""
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if link.readlink() == folder:
+                return True
+    return False
 
 
 def _binary(name: str) -> Path:

@@ -20,6 +20,8 @@ def free_port(preferred: int = 0, host: str = "127.0.0.1") -> int:
     """
     for port in (preferred, 0):
         with socket.socket() as probe:
+            # As servers bind: connections that a server closed a minute ago do not keep its port from its successor.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError:

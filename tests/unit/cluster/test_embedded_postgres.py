@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
@@ -93,6 +94,21 @@ def test_a_server_that_died_comes_back_at_its_address(tmp_path: Path) -> None:
             assert again == url
         assert answers(url)
     assert not answers(url)
+
+
+def test_the_successor_of_a_killed_server_waits_for_its_children(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    with server.running() as url:
+        died = json.loads(server.address_file.read_text())["pid"]
+        children = Path(f"/proc/{died}/task/{died}/children").read_text().split()
+        slow = next(int(child) for child in children if "checkpointer" in Path(f"/proc/{child}/cmdline").read_text())
+        os.kill(slow, signal.SIGSTOP)
+        os.kill(died, signal.SIGKILL)
+        waking = threading.Timer(1.0, os.kill, (slow, signal.SIGCONT))
+        waking.start()
+        with EmbeddedPostgres(tmp_path).running() as again:
+            assert again == url
+        waking.join()
 
 
 def test_a_server_that_is_full_is_left_to_those_who_use_it(tmp_path: Path) -> None:
