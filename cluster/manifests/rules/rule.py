@@ -1,0 +1,63 @@
+"""A rule, what it finds, and the change of a right manifest that it refuses; knows no rule of its own."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.manifests.objects import Finding, Manifest, Overlay
+
+ABSENT = object()
+"""Value of a change that removes the field."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a rendered object that makes it wrong: an example of what a rule refuses.
+
+    Attributes:
+        object: Kind and name, `RayService retail-api`.
+        path: Path of the field, dotted, list positions as numbers; missing mappings on the way are made.
+        value: The new value; `ABSENT` removes the field.
+    """
+
+    object: str
+    path: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding before its rule is named: the object, the field, the reason and the remedy."""
+
+    manifest: Manifest
+    field: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the manifests.
+
+    Attributes:
+        id: Short name in kebab case.
+        source: Where it comes from: `KubeRay 1.7.0, validation.go`, `Ray 2.60.0`, `house`.
+        says: The rule as a sentence.
+        check: Gives what breaks it.
+        example: Changes which, made together to the rendered overlay, this rule refuses, and only this one.
+        overlay: The overlay that the example changes.
+    """
+
+    id: str
+    source: str
+    says: str
+    check: Callable[[Overlay], Iterator[Found]]
+    example: tuple[Change, ...]
+    overlay: str = "dev"
+
+    def findings(self, overlay: Overlay) -> list[Finding]:
+        """Judge an overlay by this rule."""
+        return [
+            Finding(self.id, found.manifest.file, str(found.manifest), found.field, found.reason, found.remedy)
+            for found in self.check(overlay)
+        ]
