@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     dashboard_port: int = Field(
         8265, ge=0, le=65535, description="Port of the local Ray's dashboard; taken: a free one."
     )
+    inbox: str = Field("", description="Files, folder, glob or URL that the daily job takes without --input.")
     range_bytes: int = Field(24_000_000, ge=1, description="Bytes of a source file that one task reads.")
     batch_rows: int = Field(1_000_000, ge=1, description="Lines refined at a time within a task.")
     bucket_rows: int = Field(1_000_000, ge=1, description="Lines that one matching task compares.")
@@ -60,6 +61,14 @@ class Settings(BaseSettings):
     spark_max_executors: int = Field(20, ge=1, description="Most executors of Spark.")
     spark_executor_cores: int = Field(1, ge=1, description="CPUs of an executor.")
     spark_executor_memory_mb: int = Field(1024, ge=512, description="Heap of an executor, MB.")
+    spark_executor_resource: str = Field(
+        "",
+        pattern=r"^\w*$",
+        description="Custom resource of Ray of which an executor asks one, not CPUs.",
+    )
+    spark_master_resource: str = Field(
+        "", pattern=r"^\w*$", description="Custom resource of Ray by which Spark's master is placed."
+    )
     join_memory_mb: int = Field(2_000, ge=100, description="Memory of a local join, MB; what exceeds it goes to disk.")
     basket_max_products: int = Field(
         100, ge=2, description="Distinct products up to which an invoice counts as a basket."
@@ -68,6 +77,9 @@ class Settings(BaseSettings):
         Decimal("0.002"), ge=0, le=1, description="Share of the baskets from which a pair of products is kept."
     )
     dbt: Path | None = Field(None, description="The command dbt; empty: the one in .dbt beside the environment.")
+    kuberay_crds: Path | None = Field(
+        None, description="Folder of KubeRay's CRDs for `retail cluster validate`; empty: ../shared/kuberay/crds."
+    )
     lease_s: int = Field(600, ge=5, description="Seconds after which the lease of a silent writer expires.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", description="Level of the log.")
 

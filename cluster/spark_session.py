@@ -34,6 +34,8 @@ JARS = {"s3://": "hadoop-aws", "gs://": "gcs-connector", "abfss://": "hadoop-azu
 FEWEST_PARTITIONS = 64
 PARTITIONS_PER_CORE = 10
 JVM_END_S = 15
+MASTER_SHARE = "0.01"
+"""Share of a node's one unit of its resource that a master takes: several runs on one cluster do not wait for it."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,22 @@ def executor_bounds(settings: Settings, cpus: int) -> ExecutorBounds:
     """Fit the executors that are set into a Ray.
 
     One CPU is left for Ray's own tasks and for placing RayDP's master: tasks that wait for an executor's CPU would wait
-    for as long as Spark lives. A Ray too small for that gets one executor that reserves nothing.
+    for as long as Spark lives. A Ray too small for that gets one executor that reserves nothing. Where executors have
+    nodes of their own (`spark_executor_resource`) they are as many as set: the autoscaler brings the nodes.
 
     Args:
-        settings: Least, initial and most executors, and their cores.
+        settings: Least, initial and most executors, their cores and their resource.
         cpus: CPUs of the Ray.
 
     Returns:
         The bounds, least ≤ initial ≤ most, most ≥ 1.
     """
+    own_nodes = bool(settings.spark_executor_resource)
     room = (cpus - 1) // settings.spark_executor_cores
-    most = max(1, min(settings.spark_max_executors, room))
+    most = settings.spark_max_executors if own_nodes else max(1, min(settings.spark_max_executors, room))
     least = min(settings.spark_min_executors, most)
     initial = min(max(settings.spark_initial_executors, least), most)
-    return ExecutorBounds(least, initial, most, settings.spark_executor_cores if room else 0)
+    return ExecutorBounds(least, initial, most, 0 if own_nodes or room < 1 else settings.spark_executor_cores)
 
 
 def spark_configs(
@@ -88,19 +92,31 @@ def spark_configs(
         "spark.driver.extraJavaOptions": JAVA_OPTIONS,
         "spark.executor.extraJavaOptions": JAVA_OPTIONS,
         "spark.ray.raydp_app_master.extraJavaOptions": JAVA_OPTIONS,
-        "spark.ray.raydp_spark_master.actor.resource.CPU": "0",
-        "spark.ray.raydp_spark_executor.actor.resource.cpu": str(bounds.cpus),
         "spark.ui.enabled": "true",
         "spark.ui.port": "0",
         "spark.ui.killEnabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
-    configs |= _elastic(settings, bounds) | _exact()
+    configs |= _placement(settings, bounds) | _elastic(settings, bounds) | _exact()
     if settings.lake.startswith("s3://"):
         configs |= _s3(settings)
     if scratch:
         configs |= {"spark.local.dir": str(scratch), "spark.sql.warehouse.dir": (scratch / "warehouse").as_uri()}
     return configs | dict(extra or {})
+
+
+def _placement(settings: Settings, bounds: ExecutorBounds) -> dict[str, str]:
+    """Give what RayDP's actors ask of Ray: CPUs, and the resources that only nodes meant for them have.
+
+    RayDP reads the master's CPUs in capitals only: in small letters it waits for a whole CPU.
+    """
+    master, executor = (f"spark.ray.raydp_spark_{actor}.actor.resource." for actor in ("master", "executor"))
+    placement = {f"{master}CPU": "0", f"{executor}cpu": str(bounds.cpus)}
+    if settings.spark_master_resource:
+        placement[f"{master}{settings.spark_master_resource}"] = MASTER_SHARE
+    if settings.spark_executor_resource:
+        placement[f"{executor}{settings.spark_executor_resource}"] = "1"
+    return placement
 
 
 def event_log_options(folder: Path) -> dict[str, str]:

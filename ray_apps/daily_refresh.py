@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.settings import load_settings, ray_address
+from cluster.settings import Settings, load_settings, ray_address
 from ray_apps.cli import Join, Json, StepName
 from ray_apps.edge import guarded
 from ray_apps.submitted import refuse_what_is_thrown_away
@@ -19,13 +19,22 @@ def daily_refresh(
     join: Join = None,
     json: Json = False,
 ) -> None:
-    """Bring every layer up to the files given; all paths absolute, since the job's own folder is thrown away."""
+    """Bring every layer up to the files given, or those of RETAIL_INBOX.
+
+    All paths are absolute, since the job's own folder is thrown away.
+    """
     from ray_apps.writing import chosen_steps, write
 
-    settings, inputs = load_settings(join=join), input or []
+    settings = load_settings(join=join)
+    inputs = input or inbox_for(settings, step)
     if ray_address():
         refuse_what_is_thrown_away(settings, inputs)
     raise typer.Exit(write(settings, "daily_refresh", inputs, chosen_steps(step, inputs), json))
+
+
+def inbox_for(settings: Settings, step: str | None) -> list[str]:
+    """Give the inbox as input where it is set and the steps chosen read files: all steps, or bronze."""
+    return [settings.inbox] if settings.inbox and step in {None, "bronze"} else []
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The gateway on Ray Serve: what `serve run serve.app:build` and the command line start; knows no route.
+"""The gateway on Ray Serve: what the command line, `serve run` and manifests start; knows no route.
 
-Nothing happens at import. The settings are read where the application is built; replicas get plain values and never
-read the environment.
+`build` is for a laptop, where pipelines run on the same few CPUs; `gateway` is the import path that a Serve
+configuration names, which says what a replica takes. Nothing happens at import. The settings are read where the
+application is built; replicas get plain values and never read the environment.
 """
 
 import difflib
@@ -21,12 +22,13 @@ from cluster.warehouse import warehouse_url
 from serve.gateway import GatewayConfig, create_app
 
 APPLICATION_NAME = "retail"
+LAPTOP_CPUS = 0.25
 READY_WITHIN_S = 120.0
 """A Serve start under load takes several times its idle time."""
 POLL_S = 0.2
 
 
-@serve.deployment(max_ongoing_requests=100, ray_actor_options={"num_cpus": 0.25})
+@serve.deployment(max_ongoing_requests=100)
 @serve.ingress()
 class Gateway:
     """One replica: the HTTP application of `serve.gateway`, made in the replica itself."""
@@ -40,8 +42,23 @@ class Gateway:
         return create_app(self.config)
 
 
+def gateway(args: dict[str, str]) -> Application:
+    """Bind the gateway alone, as `serve run kuberay/serve/serve.yaml` and a RayService do.
+
+    Args:
+        args: Settings by their name, for instance `home`; the others come from the environment.
+
+    Returns:
+        The bound application; how many replicas and what each takes is the configuration's.
+
+    Raises:
+        ConfigurationError: A name is no setting, a value is wrong, or no warehouse runs.
+    """
+    return Gateway.bind(_config(_settings(args)))  # type: ignore[attr-defined]  # the decorator makes it a deployment
+
+
 def build(args: dict[str, str]) -> Application:
-    """Bind the application for `serve run serve.app:build [setting=value …]`.
+    """Bind all for `serve run serve.app:build [setting=value …]` on a laptop.
 
     Args:
         args: Settings by their name, for instance `home`; the others come from the environment.
@@ -52,16 +69,20 @@ def build(args: dict[str, str]) -> Application:
     Raises:
         ConfigurationError: A name is no setting, a value is wrong, or no warehouse runs.
     """
+    return bind(_settings(args))
+
+
+def _settings(args: dict[str, str]) -> Settings:
     for name in args:
         if name not in Settings.model_fields:
             near = difflib.get_close_matches(name, Settings.model_fields, n=1)
             remedy = f"Did you mean '{near[0]}'?" if near else "`retail config show` lists the settings."
             raise ConfigurationError(f"Unknown setting '{name}'", where="serve.app:build", remedy=remedy)
-    return bind(load_settings(**args))
+    return load_settings(**args)
 
 
 def bind(settings: Settings) -> Application:
-    """Bind the application with settings that are already read.
+    """Bind the application for a laptop with settings that are already read.
 
     Args:
         settings: Warehouse, currency and time zone.
@@ -69,9 +90,12 @@ def bind(settings: Settings) -> Application:
     Returns:
         The bound application.
     """
-    url = warehouse_url(settings)
-    config = GatewayConfig(url, currency=settings.currency, time_zone=settings.time_zone)
-    return Gateway.bind(config)  # type: ignore[attr-defined]  # the decorator makes the class a deployment
+    small = Gateway.options(ray_actor_options={"num_cpus": LAPTOP_CPUS})  # type: ignore[attr-defined]
+    return small.bind(_config(settings))
+
+
+def _config(settings: Settings) -> GatewayConfig:
+    return GatewayConfig(warehouse_url(settings), currency=settings.currency, time_zone=settings.time_zone)
 
 
 def start(settings: Settings) -> None:

@@ -75,6 +75,20 @@ def test_placement_on_ray_is_decided_here(settings: Settings) -> None:
     }
 
 
+def test_executors_with_nodes_of_their_own_are_as_many_as_set_and_ask_for_no_cpu(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, spark_executor_resource="spark", spark_master_resource="spark_master")
+    for cpus in (0, 1, 64):  # of the Ray as it stands, before the autoscaler brings nodes
+        bounds = executor_bounds(settings, cpus)
+        assert (bounds.least, bounds.initial, bounds.most, bounds.cpus) == (2, 4, 20, 0)
+    placed = {name: value for name, value in spark_configs(settings, bounds).items() if "actor.resource" in name}
+    assert placed == {
+        "spark.ray.raydp_spark_master.actor.resource.CPU": "0",
+        "spark.ray.raydp_spark_master.actor.resource.spark_master": "0.01",
+        "spark.ray.raydp_spark_executor.actor.resource.cpu": "0",
+        "spark.ray.raydp_spark_executor.actor.resource.spark": "1",
+    }
+
+
 def test_partitions_grow_with_the_cores(settings: Settings) -> None:
     name = "spark.sql.adaptive.coalescePartitions.initialPartitionNum"
     assert spark_configs(settings, THREE)[name] == "64"
