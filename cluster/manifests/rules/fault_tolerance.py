@@ -1,0 +1,84 @@
+"""Rules about a head that comes back: where its state lies and who says so; knows nothing of Redis itself."""
+
+from collections.abc import Iterator
+
+from cluster.manifests.objects import Overlay
+from cluster.manifests.rules.parts import at, ray_clusters
+from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
+
+VALIDATION = "KubeRay 1.7.0, validation.go"
+ANNOTATIONS = ("ray.io/ft-enabled", "ray.io/external-storage-namespace")
+VARIABLES = ("RAY_REDIS_ADDRESS", "REDIS_PASSWORD", "REDIS_USERNAME")
+PARAMS = ("redis-password", "redis-username")
+OPTIONS = "gcsFaultToleranceOptions"
+REMEDY = f"Say it in {OPTIONS} only."
+
+
+def _annotations(overlay: Overlay) -> Iterator[Found]:
+    for cluster in ray_clusters(overlay):
+        for name in ANNOTATIONS:
+            if name in (at(cluster.manifest.body, "metadata.annotations") or {}):
+                yield Found(
+                    cluster.manifest, f"metadata.annotations.[{name}]", f"It and {OPTIONS} exclude each other", REMEDY
+                )
+
+
+def _variables(overlay: Overlay) -> Iterator[Found]:
+    for cluster in ray_clusters(overlay):
+        for container in cluster.head().pod().containers():
+            for path, variable in container.env():
+                if variable["name"] in VARIABLES:
+                    yield Found(
+                        cluster.manifest, path,
+                        f"{variable['name']} turns fault tolerance on behind the operator's back, or contradicts it",
+                        REMEDY,
+                    )  # fmt: skip
+
+
+def _params(overlay: Overlay) -> Iterator[Found]:
+    for cluster in ray_clusters(overlay):
+        for param in PARAMS:
+            if param in cluster.head().params:
+                yield cluster.head().found(f"rayStartParams.{param}", "The operator refuses it there", REMEDY)
+
+
+def _services(overlay: Overlay) -> Iterator[Found]:
+    for cluster in ray_clusters(overlay):
+        options, is_service = cluster.body.get(OPTIONS) or {}, cluster.manifest.kind == "RayService"
+        if options and not is_service:
+            yield cluster.found(
+                OPTIONS, "A job starts again from the files; state in Redis would outlive its cluster for nothing",
+                "Leave it out; backoffLimit says how often it starts again.",
+            )  # fmt: skip
+        for field in ("redisAddress", "redisPassword", "externalStorageNamespace"):
+            if is_service and not options.get(field):
+                yield cluster.found(
+                    f"{OPTIONS}.{field}", "Without it a new head knows neither replicas nor workers of the old one",
+                    "State address, password (by reference) and a storage namespace of the service's own.",
+                )  # fmt: skip
+
+
+API, SPEC = "RayService retail-api", "spec.rayClusterConfig"
+HEAD = f"{SPEC}.headGroupSpec"
+RULES = (
+    Rule(
+        "ft-annotations", VALIDATION,
+        f"With {OPTIONS} neither ray.io/ft-enabled nor ray.io/external-storage-namespace is an annotation.",
+        _annotations, (Change(API, "metadata.annotations.[ray.io/ft-enabled]", "true"),),
+    ),
+    Rule(
+        "ft-variables", VALIDATION,
+        "No head has RAY_REDIS_ADDRESS, REDIS_PASSWORD or REDIS_USERNAME among its variables.", _variables,
+        (Change("RayCluster retail-dev", "spec.headGroupSpec.template.spec.containers.0.env",
+                [{"name": "RAY_REDIS_ADDRESS", "value": "retail-redis:6379"}]),),
+    ),
+    Rule(
+        "ft-params", VALIDATION, "No head has redis-password or redis-username among its rayStartParams.", _params,
+        (Change(API, f"{HEAD}.rayStartParams.redis-password", "$REDIS_PASSWORD"),),
+    ),
+    Rule(
+        "ft-of-services", "house",
+        f"A RayService has {OPTIONS} on Redis with a namespace of its own, others have none.",
+        _services, (Change(API, f"{SPEC}.{OPTIONS}.externalStorageNamespace", ABSENT),),
+    ),
+)  # fmt: skip
