@@ -1,4 +1,4 @@
-"""What all suites share: one local Ray for a whole run."""
+"""What all suites share: one local Ray for a whole run, in the one process that runs all tests of Ray."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,3 +17,14 @@ def ray_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaySession]:
     home: Path = tmp_path_factory.mktemp("ray")
     with ray_session(load_settings(home=home, num_cpus=2)) as session:
         yield session
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the files out (`-n 2 --dist loadgroup`): those that use Ray are one group, so that it starts once."""
+    of_ray = {item.path for item in items if "flow" in item.path.parts or "ray_local" in _fixtures(item)}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if item.path in of_ray else str(item.path)))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
