@@ -1,1 +1,39 @@
-"""What the manifests must obey beyond their schemas: rules of KubeRay's operator and of this house; knows no file."""
+"""What a manifest must obey beside its schema: every rule, once; a rule is data and a function of the overlay."""
+
+from cluster.manifests.rules import (
+    auth,
+    fault_tolerance,
+    fields,
+    groups,
+    names,
+    neighbours,
+    network,
+    placement,
+    pods,
+    rayjob,
+    rayservice,
+    references,
+    rights,
+    security,
+    versions,
+)
+from cluster.manifests.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *names.RULES,
+    *groups.RULES,
+    *fault_tolerance.RULES,
+    *auth.RULES,
+    *rayservice.RULES,
+    *rayjob.RULES,
+    *placement.RULES,
+    *pods.RULES,
+    *security.RULES,
+    *network.RULES,
+    *neighbours.RULES,
+    *rights.RULES,
+    *references.RULES,
+    *versions.RULES,
+    *fields.RULES,
+)
+"""In the order of docs/manifest_rules.md."""

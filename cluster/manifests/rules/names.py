@@ -10,7 +10,7 @@ from cluster.manifests.rules.rule import Change, Found, Rule
 MOST_CHARACTERS = {"RayCluster": 53, "RayService": 47, "RayJob": 47}
 MOST_OF_CRONJOB = 36
 """The RayJob is named after the CronJob's own Job: its name, a dash and ten digits; 47 together."""
-CLUSTER_SCOPED = {"Namespace", "PriorityClass"}
+CLUSTER_SCOPED = {"Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding"}
 DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 

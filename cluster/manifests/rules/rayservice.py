@@ -1,4 +1,4 @@
-"""Rules about a RayService: upgrades, ports, who takes traffic; options that Serve does not know are its readers' part."""
+"""Rules about a RayService: upgrades, ports, who takes traffic; options unknown to Serve are for Ray's readers."""
 
 import re
 from collections.abc import Iterator, Mapping

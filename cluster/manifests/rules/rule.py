@@ -16,8 +16,9 @@ class Change:
 
     Attributes:
         object: Kind and name, `RayService retail-api`.
-        path: Path of the field, dotted, list positions as numbers; missing mappings on the way are made.
-        value: The new value; `ABSENT` removes the field.
+        path: Path of the field, dotted, list positions as numbers, a key with dots in brackets; missing mappings on
+            the way are made, and it leads into YAML or JSON that is a string. Empty: the object itself, new or not.
+        value: The new value; `ABSENT` removes the field or the object.
     """
 
     object: str
@@ -46,6 +47,7 @@ class Rule:
         check: Gives what breaks it.
         example: Changes which, made together to the rendered overlay, this rule refuses, and only this one.
         overlay: The overlay that the example changes.
+        also_schema: Whether the object's own schema refuses the example too.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Rule:
     check: Callable[[Overlay], Iterator[Found]]
     example: tuple[Change, ...]
     overlay: str = "dev"
+    also_schema: bool = False
 
     def findings(self, overlay: Overlay) -> list[Finding]:
         """Judge an overlay by this rule."""

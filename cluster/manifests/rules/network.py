@@ -1,0 +1,209 @@
+"""Rules about who reaches what: policies, services and their selectors; knows nothing of what runs in a pod."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cluster.manifests.objects import Body, Manifest, Overlay
+from cluster.manifests.rules.parts import at, pods, selects
+from cluster.manifests.rules.rule import Change, Found, Rule
+
+OPEN_TYPES = {"LoadBalancer", "NodePort"}
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+OUTSIDE: Mapping[str, frozenset[str]] = {
+    "kuberay-operator": frozenset({"8265"}),
+    "ingress-nginx": frozenset({"8000"}),
+    "monitoring": frozenset({"8080"}),
+    "kube-system": frozenset({"53"}),
+}
+"""Namespaces that the policies may name, with the ports that they are for; docs/kubernetes.md lists them."""
+
+
+def ways(policy: Manifest) -> Iterator[tuple[str, Body, list[Body]]]:
+    """Give the rules of a NetworkPolicy.
+
+    Args:
+        policy: The policy.
+
+    Returns:
+        Path of each rule, the rule, its peers; no peer means everyone.
+    """
+    for direction, key in (("ingress", "from"), ("egress", "to")):
+        for position, rule in enumerate(policy.spec.get(direction) or ()):
+            yield f"spec.{direction}.{position}", rule, list(rule.get(key) or ())
+
+
+def _default_deny(overlay: Overlay) -> Iterator[Found]:
+    for namespace in overlay.of("Namespace"):
+        for direction in ("Ingress", "Egress"):
+            closed = [
+                policy
+                for policy in overlay.of("NetworkPolicy")
+                if policy.spec.get("podSelector") == {}
+                and direction in (policy.spec.get("policyTypes") or ())
+                and not policy.spec.get(direction.lower())
+            ]
+            if not closed:
+                yield Found(
+                    namespace, "metadata.name", f"No NetworkPolicy of it denies {direction.lower()} for all pods:"
+                    " what no policy selects is open", "Render the policy with an empty podSelector and no rule.",
+                )  # fmt: skip
+
+
+def _selectors(manifest: Manifest) -> Iterator[tuple[str, Body]]:
+    if manifest.kind == "NetworkPolicy":
+        yield "spec.podSelector", manifest.spec.get("podSelector") or {}
+    elif manifest.kind == "PodDisruptionBudget":
+        yield "spec.selector", manifest.spec.get("selector") or {}
+    elif manifest.kind == "Service" and manifest.spec.get("selector"):
+        yield "spec.selector", {"matchLabels": manifest.spec["selector"]}
+
+
+def _match(overlay: Overlay) -> Iterator[Found]:
+    labels = [pod.labels() for pod in pods(overlay)]
+    for manifest in overlay.objects:
+        for path, selector in _selectors(manifest):
+            if not any(selects(selector, item) for item in labels):
+                yield Found(manifest, path, "It takes no pod of this overlay", "Write labels that its pods have.")
+
+
+def _peers(overlay: Overlay) -> Iterator[Found]:
+    labels = [pod.labels() for pod in pods(overlay)]
+    for policy in overlay.of("NetworkPolicy"):
+        for path, rule, peers in ways(policy):
+            for position, peer in enumerate(peers):
+                field = f"{path}.{'from' if 'from' in rule else 'to'}.{position}"
+                if "namespaceSelector" in peer:
+                    name = (peer["namespaceSelector"].get("matchLabels") or {}).get(NAMESPACE_NAME)
+                    if name not in OUTSIDE:
+                        yield Found(
+                            policy, field, f"{name} is none of the namespaces that the docs name",
+                            f"Name one of {', '.join(OUTSIDE)} by its label {NAMESPACE_NAME}.",
+                        )  # fmt: skip
+                elif "podSelector" in peer and not any(selects(peer["podSelector"], item) for item in labels):
+                    yield Found(policy, field, "It is no pod of this overlay", "Write labels that its pods have.")
+
+
+def _doors(overlay: Overlay) -> Iterator[Found]:
+    rays = [pod.labels() for pod in pods(overlay) if pod.group]
+    for policy in overlay.of("NetworkPolicy"):
+        if not any(selects(policy.spec.get("podSelector"), labels) for labels in rays):
+            continue
+        for path, rule, peers in ways(policy):
+            if not path.startswith("spec.ingress"):
+                continue
+            ports = {str(port.get("port")) for port in rule.get("ports") or ()}
+            if not peers:
+                yield Found(policy, path, "Everyone reaches Ray's pods by it", "Name the peers.")
+            for position, peer in enumerate(peers):
+                allowed = _allowed(peer)
+                if allowed is not None and not (ports and ports <= allowed):
+                    yield Found(
+                        policy, f"{path}.from.{position}",
+                        f"From outside it opens {', '.join(sorted(ports)) or 'every port'} of Ray's pods:"
+                        " whoever reaches them needs the token only, and 6379 is the whole cluster",
+                        f"Open {', '.join(sorted(allowed)) or 'nothing'} to it.",
+                    )  # fmt: skip
+
+
+def _allowed(peer: Body) -> frozenset[str] | None:
+    if "ipBlock" in peer:
+        return frozenset()
+    if "namespaceSelector" not in peer:
+        return None
+    return OUTSIDE.get((peer["namespaceSelector"].get("matchLabels") or {}).get(NAMESPACE_NAME, ""), frozenset())
+
+
+def _load_balancers(overlay: Overlay) -> Iterator[Found]:
+    for service in overlay.of("Service"):
+        if service.spec.get("type") in OPEN_TYPES:
+            yield Found(
+                service, "spec.type", f"{service.spec['type']} opens it beyond the cluster",
+                "Take ClusterIP; the edge is the only way in.",
+            )  # fmt: skip
+
+
+def _ingress(overlay: Overlay) -> Iterator[Found]:
+    for ingress in overlay.of("Ingress"):
+        rules = ingress.spec.get("rules") or ()
+        paths = [path for rule in rules for path in at(rule, "http.paths") or ()]
+        for backend in [ingress.spec.get("defaultBackend"), *(path.get("backend") for path in paths)]:
+            name = str(at(backend, "service.name") or "")
+            if backend and not name.endswith("-serve-svc"):
+                yield Found(
+                    ingress, "spec", f"{name} is no serve service: the dashboard and the job API run any code",
+                    "Point it at retail-api-serve-svc.",
+                )  # fmt: skip
+
+
+def _autoscalers(overlay: Overlay) -> Iterator[Found]:
+    deployments = {manifest.name for manifest in overlay.of("Deployment")}
+    for autoscaler in overlay.of("HorizontalPodAutoscaler"):
+        target: Any = autoscaler.spec.get("scaleTargetRef") or {}
+        if target.get("kind") != "Deployment" or target.get("name") not in deployments:
+            yield Found(
+                autoscaler, "spec.scaleTargetRef", "Ray's kinds have no scale sub-resource, and an HPA deletes pods"
+                " without draining them", "Leave Ray's pods to Ray's autoscaler.",
+            )  # fmt: skip
+
+
+SEE_DASHBOARD = {
+    "podSelector": {"matchLabels": {"ray.io/node-type": "head"}},
+    "policyTypes": ["Ingress"],
+    "ingress": [{
+        "from": [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: "monitoring"}}}],
+        "ports": [{"protocol": "TCP", "port": 8265}],
+    }],
+}  # fmt: skip
+STRANGER = {
+    "podSelector": {"matchLabels": {"ray.io/node-type": "head"}},
+    "policyTypes": ["Ingress"],
+    "ingress": [{"from": [{"podSelector": {"matchLabels": {"app": "nobody"}}}], "ports": [{"port": 8080}]}],
+}
+
+
+def _new(kind: str, version: str, spec: Mapping[str, Any]) -> tuple[Change]:
+    body = {"apiVersion": version, "kind": kind, "metadata": {"name": "example", "namespace": "retail"}, "spec": spec}
+    return (Change(f"{kind} example", "", body),)
+
+
+NETWORKING = "networking.k8s.io/v1"
+RULES = (
+    Rule(
+        "default-deny", "house", "What no policy allows is denied, in and out.", _default_deny,
+        (Change("NetworkPolicy retail-default-deny", "spec.policyTypes", ["Ingress"]),),
+    ),
+    Rule(
+        "selectors-match", "house",
+        "What a NetworkPolicy, a PodDisruptionBudget or a Service selects exists in the overlay.", _match,
+        _new("PodDisruptionBudget", "policy/v1", {
+            "minAvailable": 1, "selector": {"matchLabels": {"ray.io/group": "server"}}}),
+    ),
+    Rule(
+        "peers-exist", "house",
+        "A peer of a NetworkPolicy is a pod of the overlay, or a namespace that the docs name.", _peers,
+        _new("NetworkPolicy", NETWORKING, STRANGER),
+    ),
+    Rule(
+        "doors", "house; CVE-2023-48022",
+        "From other namespaces only the operator reaches the dashboard, the edge Serve, Prometheus the metrics.",
+        _doors,
+        _new("NetworkPolicy", NETWORKING, SEE_DASHBOARD),
+    ),
+    Rule(
+        "no-load-balancer", "house; CVE-2023-48022", "No Service opens a port beyond the cluster.", _load_balancers,
+        _new("Service", "v1", {
+            "type": "LoadBalancer", "selector": {"ray.io/node-type": "head"}, "ports": [{"port": 8265}]}),
+    ),
+    Rule(
+        "no-ingress-to-ray", "house; CVE-2023-48022", "An Ingress leads to a serve service and to nothing else of Ray.",
+        _ingress,
+        _new("Ingress", NETWORKING, {
+            "defaultBackend": {"service": {"name": "retail-dev-head-svc", "port": {"number": 8265}}}}),
+    ),
+    Rule(
+        "no-hpa", "house; KubeRay 1.7.0, the CRDs", "No HorizontalPodAutoscaler aims at Ray's pods.", _autoscalers,
+        _new("HorizontalPodAutoscaler", "autoscaling/v2", {
+            "scaleTargetRef": {"apiVersion": "ray.io/v1", "kind": "RayService", "name": "retail-api"},
+            "minReplicas": 2, "maxReplicas": 20}),
+    ),
+)  # fmt: skip
