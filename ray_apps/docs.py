@@ -6,6 +6,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from cluster.manifests.rules.page import manifest_rules_page
 from cluster.settings import Settings
 from pipelines.rules_page import rules_page
 from ray_apps.cli import app
@@ -68,7 +69,12 @@ def _option(option: Any) -> str:
 
 def pages() -> dict[str, str]:
     """Give every generated page by its file name."""
-    return {"settings.md": settings_page(), "rules.md": rules_page(), "commands.md": commands_page()}
+    return {
+        "settings.md": settings_page(),
+        "rules.md": rules_page(),
+        "commands.md": commands_page(),
+        "manifest_rules.md": manifest_rules_page(),
+    }
 
 
 def main() -> None:

@@ -42,7 +42,8 @@ def _change(change: Change) -> str:
         return f"{change.object} without `{change.path}`" if change.path else f"no {change.object}"
     value = json.dumps(change.value, ensure_ascii=False).replace("|", "\\|")
     if not change.path:
-        return f"a {change.object.split()[0]} `{json.dumps(change.value.get('spec', change.value.get('rules', '')))}`"
+        rest = {key: value for key, value in change.value.items() if key not in {"apiVersion", "kind", "metadata"}}
+        return f"a {change.object.split()[0]} with `{json.dumps(rest.get('spec', rest))}`"
     return f"{change.object}: `{change.path}` = `{value}`"
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from cluster.manifests.capacity import amount
 from cluster.manifests.objects import Body, Overlay
+from cluster.manifests.quantities import amount
 from cluster.manifests.rules.parts import Pod, at, containers, groups, pods
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 

@@ -10,12 +10,18 @@ ABSENT = object()
 """Value of a change that removes the field."""
 
 
+OPERATOR = "Values operator"
+"""Object of a change of the operator's values: `featureGates`."""
+OPTIONS = "Options validate"
+"""Object of a change of what `retail cluster validate` was told: `test_images`."""
+
+
 @dataclass(frozen=True)
 class Change:
     """A change of a rendered object that makes it wrong: an example of what a rule refuses.
 
     Attributes:
-        object: Kind and name, `RayService retail-api`.
+        object: Kind and name, `RayService retail-api`; `OPERATOR` and `OPTIONS` for what is judged beside objects.
         path: Path of the field, dotted, list positions as numbers, a key with dots in brackets; missing mappings on
             the way are made, and it leads into YAML or JSON that is a string. Empty: the object itself, new or not.
         value: The new value; `ABSENT` removes the field or the object.

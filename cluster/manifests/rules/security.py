@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cluster.manifests.objects import Overlay
 from cluster.manifests.rules.parts import at, containers, pods
-from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
+from cluster.manifests.rules.rule import ABSENT, OPTIONS, Change, Found, Rule
 
 RESTRICTED = "Kubernetes, Pod Security Standards, restricted"
 LABEL = "pod-security.kubernetes.io/enforce"
@@ -158,6 +158,10 @@ RULES = (
     Rule(
         "image-digests", "house", "Every image is named by its digest.", _digests,
         (Change("Job retail-migrate", "spec.template.spec.containers.0.image", "registry.example/retail:latest"),),
+    ),
+    Rule(
+        "real-digests", "house", "No digest is the test value of 64 zeros, unless validate is told `--test-images`.",
+        _real_digests, (Change(OPTIONS, "test_images", False),),
     ),
     Rule(
         "one-image", "house", "Head, workers and jobs run one image.", _one_image,

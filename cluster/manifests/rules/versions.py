@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from cluster.manifests.objects import Manifest, Overlay
 from cluster.manifests.rules.parts import at, ray_clusters
-from cluster.manifests.rules.rule import Change, Found, Rule
+from cluster.manifests.rules.rule import OPERATOR, Change, Found, Rule
 
 ON = frozenset(
     {"RayClusterStatusConditions", "RayJobDeletionPolicy", "RayMultiHostIndexing", "RayServiceIncrementalUpgrade"}
 )
 """Gates that KubeRay 1.7.0 has on by itself."""
-OPERATOR = Manifest({"kind": "Values", "metadata": {"name": "operator"}}, "operator/values.yaml")
+VALUES = Manifest({"kind": "Values", "metadata": {"name": "operator"}}, "operator/values.yaml")
 """What a finding about the operator's values names."""
 
 
@@ -63,7 +63,7 @@ def _gates(overlay: Overlay) -> Iterator[Found]:
             )  # fmt: skip
     for gate in sorted(overlay.gates - ON - set(needed)):
         yield Found(
-            OPERATOR, "featureGates", f"{gate} is on and no manifest needs it: an alpha feature for nothing",
+            VALUES, "featureGates", f"{gate} is on and no manifest needs it: an alpha feature for nothing",
             "Take it out of operator/values.yaml.",
         )  # fmt: skip
 
@@ -76,6 +76,6 @@ RULES = (
     Rule(
         "feature-gates", "KubeRay 1.7.0, features.go",
         "The operator's values switch on just the feature gates that manifests need beside the default ones.", _gates,
-        (Change("Values operator", "featureGates", ["RayCronJob"]),),
+        (Change(OPERATOR, "featureGates", ["RayCronJob"]),),
     ),
 )  # fmt: skip
