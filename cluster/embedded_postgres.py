@@ -42,8 +42,11 @@ class EmbeddedPostgres:
     """The server of one home.
 
     Attributes:
+        host: Address that it listens on.
         home: Absolute `RETAIL_HOME`.
     """
+
+    host = HOST
 
     def __init__(self, home: Path) -> None:
         """Describe the server; nothing is started."""
@@ -183,7 +186,7 @@ class EmbeddedPostgres:
     def _start_at(self, port: int) -> "subprocess.CompletedProcess[bytes]":
         """Start the server in a session of its own: Ctrl-C in a terminal is for its owner, who stops it in order."""
         settings = " ".join(f"-c {option}" for option in OPTIONS)
-        options = f"-h {HOST} -p {port} -c unix_socket_directories= {settings}"
+        options = f"-h {self.host} -p {port} -c unix_socket_directories= {settings}"
         command = [str(_binary("pg_ctl")), "-D", str(self.data), "-w", "-t", "120", "-o", options]
         with self.log.open("ab") as log:
             return subprocess.run(
@@ -198,12 +201,12 @@ class EmbeddedPostgres:
                 connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
     def _note_address(self, port: int) -> str:
-        self.address_file.write_text(json.dumps({"host": HOST, "port": port, "pid": self._pid()}))
+        self.address_file.write_text(json.dumps({"host": self.host, "port": port, "pid": self._pid()}))
         self.address_file.chmod(0o600)
         return self._url(port, DATABASE)
 
     def _url(self, port: int, database: str) -> str:
-        return f"postgresql://{USER}:{self.password_file.read_text()}@{HOST}:{port}/{database}"
+        return f"postgresql://{USER}:{self.password_file.read_text()}@{self.host}:{port}/{database}"
 
     def _pid(self) -> int | None:
         """Give the server's process id, None when what the data folder notes is no PostgreSQL of this machine."""
