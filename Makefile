@@ -27,7 +27,7 @@ check: install ## ruff, mypy, import-linter, sqlfluff
 	@$(BIN)/sqlfluff lint --disable-progress-bar --config pipelines/joins/sqlfluff.cfg pipelines/joins
 
 test: install ## Unit, contract and flow tests, those of Ray in one process and the others in a second
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 test-services: install ## The suites on real servers, and the page in Chromium
 	@cluster/test_services.sh

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from cluster.ray_session import RaySession, ray_session
 from cluster.settings import load_settings
 
+USE_RAY = ("tests/flow/",)
 pytest.register_assert_rewrite("tests.contract.warehouse.suite")
 
 
@@ -19,12 +21,13 @@ def ray_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RaySession]:
         yield session
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the files out (`-n 2 --dist loadgroup`): those that use Ray are one group, so that it starts once."""
-    of_ray = {item.path for item in items if "flow" in item.path.parts or "ray_local" in _fixtures(item)}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if item.path in of_ray else str(item.path)))
+class ByRoom(LoadScopeScheduling):  # type: ignore[misc]  # xdist comes without types
+    """Shares the tests out by file (`-n 2`); all that use Ray are one share, so that it starts once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "ray" if file.startswith(USE_RAY) else file
 
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByRoom:
+    return ByRoom(config, log)
