@@ -82,6 +82,7 @@ def test_links_of_the_docs_lead_somewhere() -> None:
 def test_every_dependency_is_explained() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     wanted = project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    wanted += [name for extra in project["project"]["optional-dependencies"].values() for name in extra]
     wanted += (PROJECT / "warehouse_sql/dbt/requirements.in").read_text().split()
     names = [re.split(r"[\[=<>]", requirement)[0] for requirement in wanted]
     explained = re.findall(r"^\| ([a-z0-9-]+) \|", (DOCS / "dependencies.md").read_text(), re.MULTILINE)
