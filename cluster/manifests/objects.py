@@ -36,8 +36,8 @@ class Manifest:
         return spec
 
     def __str__(self) -> str:
-        """Name it for people: `RayService retail-api`."""
-        return f"{self.kind} {self.name}"
+        """Name it for people: `RayService retail-api`, `RayJob (template)`."""
+        return f"{self.kind} {self.name or '(template)'}"
 
 
 @dataclass(frozen=True)

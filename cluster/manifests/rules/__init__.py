@@ -16,6 +16,7 @@ from cluster.manifests.rules import (
     rights,
     security,
     versions,
+    ways,
 )
 from cluster.manifests.rules.rule import Rule
 
@@ -30,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     *pods.RULES,
     *security.RULES,
     *network.RULES,
+    *ways.RULES,
     *neighbours.RULES,
     *rights.RULES,
     *references.RULES,

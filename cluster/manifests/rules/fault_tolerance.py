@@ -50,12 +50,23 @@ def _services(overlay: Overlay) -> Iterator[Found]:
                 OPTIONS, "A job starts again from the files; state in Redis would outlive its cluster for nothing",
                 "Leave it out; backoffLimit says how often it starts again.",
             )  # fmt: skip
-        for field in ("redisAddress", "redisPassword", "externalStorageNamespace"):
+        for field in ("redisAddress", "redisPassword"):
             if is_service and not options.get(field):
                 yield cluster.found(
                     f"{OPTIONS}.{field}", "Without it a new head knows neither replicas nor workers of the old one",
-                    "State address, password (by reference) and a storage namespace of the service's own.",
+                    "State address and password, the latter by reference.",
                 )  # fmt: skip
+
+
+def _namespace(overlay: Overlay) -> Iterator[Found]:
+    for cluster in ray_clusters(overlay):
+        name = (cluster.body.get(OPTIONS) or {}).get("externalStorageNamespace")
+        if name is not None:
+            yield cluster.found(
+                f"{OPTIONS}.externalStorageNamespace",
+                f"The second cluster of an upgrade would read the state of the first, {name!r}, and crash on its nodes",
+                "Leave it out: a head that comes back finds its cluster's UID, a new cluster starts afresh.",
+            )
 
 
 API, SPEC = "RayService retail-api", "spec.rayClusterConfig"
@@ -78,7 +89,12 @@ RULES = (
     ),
     Rule(
         "ft-of-services", "house",
-        f"A RayService has {OPTIONS} on Redis with a namespace of its own, others have none.",
-        _services, (Change(API, f"{SPEC}.{OPTIONS}.externalStorageNamespace", ABSENT),),
+        f"A RayService has {OPTIONS} on Redis, others have none.",
+        _services, (Change(API, f"{SPEC}.{OPTIONS}.redisPassword", ABSENT),),
+    ),
+    Rule(
+        "ft-namespace", "KubeRay 1.7.0, pod.go; KubeRay issue 1297, pull request 5052; Ray pull request 66057",
+        "externalStorageNamespace is left out: the operator takes the cluster's UID, so an upgrade starts afresh.",
+        _namespace, (Change(API, f"{SPEC}.{OPTIONS}.externalStorageNamespace", "retail-api"),),
     ),
 )  # fmt: skip

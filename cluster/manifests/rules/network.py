@@ -9,11 +9,12 @@ from cluster.manifests.rules.rule import Change, Found, Rule
 
 OPEN_TYPES = {"LoadBalancer", "NodePort"}
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
+OPERATOR, EDGE, MONITORING, DNS = "kuberay-operator", "ingress-nginx", "monitoring", "kube-system"
 OUTSIDE: Mapping[str, frozenset[str]] = {
-    "kuberay-operator": frozenset({"8265"}),
-    "ingress-nginx": frozenset({"8000"}),
-    "monitoring": frozenset({"8080"}),
-    "kube-system": frozenset({"53"}),
+    OPERATOR: frozenset({"8265"}),
+    EDGE: frozenset({"8000"}),
+    MONITORING: frozenset({"8080"}),
+    DNS: frozenset({"53"}),
 }
 """Namespaces that the policies may name, with the ports that they are for; docs/kubernetes.md lists them."""
 

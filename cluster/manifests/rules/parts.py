@@ -171,7 +171,7 @@ class Pod:
 
     def found(self, field: str, reason: str, remedy: str) -> Found:
         """Refuse a field of the template."""
-        return Found(self.manifest, join(self.path, field), reason, remedy)
+        return Found(self.manifest, f"{self.path}.{field}" if self.path else field, reason, remedy)
 
 
 @dataclass(frozen=True)

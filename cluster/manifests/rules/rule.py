@@ -53,6 +53,7 @@ class Rule:
         check: Gives what breaks it.
         example: Changes which, made together to the rendered overlay, this rule refuses, and only this one.
         overlay: The overlay that the example changes.
+        found_at: Object and end of the field that it finds, where that is not what the example changes.
         also_schema: Whether the object's own schema refuses the example too.
     """
 
@@ -62,6 +63,7 @@ class Rule:
     check: Callable[[Overlay], Iterator[Found]]
     example: tuple[Change, ...]
     overlay: str = "dev"
+    found_at: tuple[str, str] | None = None
     also_schema: bool = False
 
     def findings(self, overlay: Overlay) -> list[Finding]:
