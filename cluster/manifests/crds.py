@@ -6,9 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cluster.errors import ConfigurationError
+from cluster.manifests.documents import read_document
 from cluster.manifests.tools import PROJECT
 
 VERSION = "1.7.0"
@@ -39,7 +38,7 @@ class Crds:
             return {}
         if kind not in self._read:
             text = (self.folder / FILES[kind][0]).read_bytes()
-            served = yaml.load(text, yaml.CSafeLoader)["spec"]["versions"]
+            served = read_document(text)["spec"]["versions"]
             self._read[kind] = {
                 f"{GROUP}/{version['name']}": version["schema"]["openAPIV3Schema"]
                 for version in served

@@ -7,25 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cluster.errors import ConfigurationError, DataError
+from cluster.manifests.documents import read_document, read_documents
 from cluster.manifests.objects import Manifest
 from cluster.manifests.tools import PROJECT, find_kubectl
 
 KUBERAY = PROJECT / "kuberay"
 ORIGIN = "config.kubernetes.io/origin"
 """Annotation that kustomize adds where an overlay says `buildMetadata: [originAnnotations]`."""
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML as Kubernetes reads it: no dates."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def overlays(root: Path = KUBERAY) -> list[str]:
@@ -72,7 +61,7 @@ def render(overlay: str, root: Path = KUBERAY, kubectl: Path | None = None) -> l
     text = rendered_text(overlay, root, kubectl)
     folder = root / "overlays" / overlay
     made: list[Manifest] = []
-    for body in yaml.load_all(text, _Loader):
+    for body in read_documents(text):
         manifest = _with_origin(body, folder, root)
         made += [manifest, *_templates(manifest)]
     return made
@@ -106,7 +95,7 @@ def rendered_text(overlay: str, root: Path = KUBERAY, kubectl: Path | None = Non
 def _with_origin(body: dict[str, Any], folder: Path, root: Path) -> Manifest:
     """Take kustomize's annotation off the object and read the file from it."""
     annotations = body.get("metadata", {}).get("annotations") or {}
-    origin = yaml.safe_load(annotations.pop(ORIGIN, "{}"))
+    origin = read_document(annotations.pop(ORIGIN, "{}"))
     if not annotations:
         body.get("metadata", {}).pop("annotations", None)
     file = origin.get("path") or origin.get("configuredIn") or ""
