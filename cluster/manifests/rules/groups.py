@@ -152,7 +152,7 @@ RULES = (
     Rule(
         "group-bounds-stated", "house; the CRD's default is 2147483647",
         "Each worker group states minReplicas and maxReplicas.", _max_stated,
-        (Change(DEV, f"{DEV_SPEC}.maxReplicas", ABSENT),),
+        (Change(DEV, f"{DEV_SPEC}.minReplicas", ABSENT),),
     ),
     Rule(
         "group-bounds", VALIDATION, "0 ≤ minReplicas ≤ maxReplicas.", _bounds,
@@ -195,7 +195,7 @@ RULES = (
     ),
     Rule(
         "head-cpu", "house; Ray issue 48723, KubeRay issue 4287", 'Ray sees CPU "0" on every head.', _head_cpu,
-        (Change(API, f"{API_SPEC}.headGroupSpec.resources.CPU", "4"),),
+        (Change(API, f"{API_SPEC}.headGroupSpec.resources.CPU", "1"),),
     ),
     Rule(
         "spark-cpu", "house; Ray's autoscaler v2 packs plain tasks there otherwise",

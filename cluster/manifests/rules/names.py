@@ -71,7 +71,7 @@ RULES = (
         says="A RayCluster's name has 53 characters at most, a RayService's and a RayJob's 47; it is a DNS-1035 label.",
         check=_ray_names,
         example=(
-            Change("RayJob retail-basket-pairs", "metadata.name", "retail-basket-pairs-of-goods-that-sell-together"),
+            Change("RayCluster retail-dev", "metadata.name", "2nd-retail-dev"),
         ),
     ),
     Rule(
@@ -84,7 +84,7 @@ RULES = (
         id="group-names", source="house; KubeRay does not look",
         says="The groups of a Ray cluster have different names, and none is called `headgroup`.",
         check=_group_names,
-        example=(Change("RayService retail-api", "spec.rayClusterConfig.workerGroupSpecs.1.groupName", "serve"),),
+        example=(Change("RayCluster retail-dev", "spec.workerGroupSpecs.0.groupName", "headgroup"),),
     ),
     Rule(
         id="namespaces", source="house",

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from cluster.manifests.capacity import shortages
 from cluster.manifests.objects import Overlay
-from cluster.manifests.rules.parts import Pod, containers, pods, selects
+from cluster.manifests.rules.parts import Pod, containers, pods, selects, workers
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 
 COUNTED = {
@@ -39,23 +40,44 @@ def _quota_counts(overlay: Overlay) -> Iterator[Found]:
         given_by_kuberay = container.is_autoscaler and "resources" not in container.body
         for name in () if given_by_kuberay else sorted(hard & set(COUNTED)):
             kind, resource = COUNTED[name]
-            if container.amount(kind, resource) is None:
+            if container.amount(kind, resource) is None and container.amount("limits", resource) is None:
                 yield container.found(
                     f"resources.{kind}.{resource}", f"The quota counts {name}: a pod that leaves it out is refused",
                     "State it.",
                 )  # fmt: skip
 
 
-DEV, FIRST = "RayCluster retail-dev", "spec.headGroupSpec.template.spec.containers.0"
+def _quota_holds(overlay: Overlay) -> Iterator[Found]:
+    if any("maxReplicas" not in group.body for group in workers(overlay)):
+        return
+    for short in shortages(overlay):
+        yield Found(
+            short.quota, f"spec.hard.[{short.resource}]",
+            f"{short.hard:f} is less than {short.needed:f}, which all pods at their maximum ask for while an upgrade"
+            " runs a second cluster of each RayService", "Raise it; `retail cluster explain` gives the sum.",
+        )  # fmt: skip
+
+
+MIGRATE, FIRST = "Job retail-migrate", "spec.template.spec.containers.0"
 RULES = (
+    Rule(
+        "quota-holds-upgrade", "house; KubeRay issues 1476, 2274",
+        "The quota holds all pods at their maximum and the second cluster of an upgrade.", _quota_holds,
+        (Change("ResourceQuota retail", "spec.hard.[requests.cpu]", "1"),),
+    ),
     Rule(
         "disruption-budgets", "house; KubeRay issues 5004, 5142",
         "Each group of a RayService, and its head, is in a PodDisruptionBudget.", _budgets,
         (Change("PodDisruptionBudget retail-api-head", "", ABSENT),),
+        found_at=("RayService retail-api", "headGroupSpec.template.metadata.labels"),
     ),
     Rule(
         "quota-counts-what-pods-state", "Kubernetes, ResourceQuota",
         "Every container states what a quota counts; KubeRay's own state CPU and memory.", _quota_counts,
-        (Change(DEV, f"{FIRST}.resources.limits.cpu", ABSENT),),
+        (
+            Change("ResourceQuota retail", "spec.hard.[limits.cpu]", "5000"),
+            Change(MIGRATE, f"{FIRST}.resources.limits.cpu", ABSENT),
+        ),
+        found_at=(MIGRATE, "resources.limits.cpu"),
     ),
 )  # fmt: skip

@@ -172,6 +172,7 @@ RULES = (
     Rule(
         "default-deny", "house", "What no policy allows is denied, in and out.", _default_deny,
         (Change("NetworkPolicy retail-default-deny", "spec.policyTypes", ["Ingress"]),),
+        found_at=("Namespace retail", "metadata.name"),
     ),
     Rule(
         "selectors-match", "house",

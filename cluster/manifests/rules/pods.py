@@ -128,7 +128,7 @@ MIGRATE, FIRST = "Job retail-migrate", "spec.template.spec.containers.0"
 RULES = (
     Rule(
         "memory-fixed", "house; KubeRay issue 4287", "Every container requests the memory that it is limited to.",
-        _memory, (Change(MIGRATE, f"{FIRST}.resources.requests.memory", "64Mi"),),
+        _memory, (Change(MIGRATE, f"{FIRST}.resources.limits.memory", "3Gi"),),
     ),
     Rule(
         "cpu-requested", "house", "Every container requests CPU.", _cpu,
@@ -141,7 +141,7 @@ RULES = (
     ),
     Rule(
         "empty-dirs-limited", "house", "Every emptyDir has a size limit.", _empty_dirs,
-        (Change(DEV, f"{HEAD}.volumes.0.emptyDir.sizeLimit", ABSENT),),
+        (Change(DEV, f"{HEAD}.volumes.1.emptyDir.sizeLimit", ABSENT),),
     ),
     Rule(
         "ray-folders", "house; Ray 2.60.0",
@@ -151,15 +151,13 @@ RULES = (
     Rule(
         "shm-within-memory", "house; Kubernetes counts it against the container",
         "What lies in /dev/shm is half of the container's memory at most.", _shm,
-        (Change(DEV, f"{HEAD}.containers.0.resources", {
-            "requests": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"},
-            "limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"}}),),
+        (Change(DEV, f"{HEAD}.volumes.2.emptyDir.sizeLimit", "3Gi"),),
     ),
     Rule(
         "head-memory", "house; KubeRay issue 4287, Ray issue 48723", "In prod a head has 8 GiB at least.", _head,
         (Change("RayService retail-api", "spec.rayClusterConfig.headGroupSpec.template.spec.containers.0.resources", {
-            "requests": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "10Gi"},
-            "limits": {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "10Gi"}}),), "prod",
+            "requests": {"cpu": "2", "memory": "7Gi", "ephemeral-storage": "10Gi"},
+            "limits": {"cpu": "2", "memory": "7Gi", "ephemeral-storage": "10Gi"}}),), "prod",
     ),
     Rule(
         "ray-sees-what-is-there", "house", "Ray hands out no more CPU and memory than the container requests.", _sees,

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -106,38 +107,43 @@ def _template(overlay: Overlay) -> Iterator[Found]:
                 )  # fmt: skip
 
 
-PAIRS = "RayJob retail-basket-pairs"
+def _both(path: str, value: Any) -> tuple[Change, Change]:
+    """Change a RayJob and, so that they stay the same, the template of it."""
+    template = Change(f"ConfigMap {TEMPLATES}", f"data.[basket-pairs.json].{path}", value)
+    return Change("RayJob retail-basket-pairs", path, value), template
+
+
 RULES = (
     Rule(
         "job-cluster", VALIDATION, "A RayJob describes its own cluster.", _cluster,
-        (Change(PAIRS, "spec.rayClusterSpec", ABSENT),),
+        _both("spec.rayClusterSpec", ABSENT),
     ),
     Rule(
         "job-shutdown", f"{VALIDATION}; house",
         "A RayJob's cluster goes when the job has ended (shutdownAfterJobFinishes).", _shutdown,
-        (Change(PAIRS, "spec.shutdownAfterJobFinishes", False),),
+        _both("spec.shutdownAfterJobFinishes", False),
     ),
     Rule(
         "job-deadlines", f"{VALIDATION}; house",
         "activeDeadlineSeconds and preRunningDeadlineSeconds are stated and above 0.", _times,
-        (Change(PAIRS, "spec.preRunningDeadlineSeconds", 0),),
+        _both("spec.preRunningDeadlineSeconds", 0),
     ),
     Rule(
         "job-counts", f"{VALIDATION}; house", "ttlSecondsAfterFinished and backoffLimit are stated and not negative.",
-        _counts, (Change(PAIRS, "spec.backoffLimit", -1),),
+        _counts, _both("spec.backoffLimit", -1),
     ),
     Rule(
         "job-suspended", "house", "To apply the manifests starts no run: a RayJob in them is suspended.", _suspended,
-        (Change(PAIRS, "spec.suspend", False),),
+        _both("spec.suspend", False),
     ),
     Rule(
         "job-entrypoint", "house", "RayJob retail-<job> runs `python -m ray_apps.<job>`, nothing else.", _entrypoint,
-        (Change(PAIRS, "spec.entrypoint", "python -m ray_apps.daily_refresh"),),
+        _both("spec.entrypoint", "python -m ray_apps.daily_refresh"),
     ),
     Rule(
         "job-submission", VALIDATION,
         "K8sJobMode comes with a submitterPodTemplate of ours; SidecarMode and HTTPMode come without.", _submission,
-        (Change(PAIRS, "spec.submissionMode", "SidecarMode"),),
+        _both("spec.submissionMode", "SidecarMode"),
     ),
     Rule(
         "job-template", "house",

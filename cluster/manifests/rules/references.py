@@ -16,24 +16,24 @@ SECRETS: Mapping[str, frozenset[str]] = {
 """Secrets that are made on the cluster, with their keys; docs/kubernetes.md gives the commands."""
 BUILT_IN_PRIORITIES = {"system-cluster-critical", "system-node-critical"}
 PREFIX = "RETAIL_"
+CONFIG_MAP_KEYS = frozenset({"configMapRef", "configMapKeyRef", "configMap"})
+SECRET_KEYS = frozenset({"secretRef", "secretKeyRef", "secret", "authOptions"})
 
 
-def _walk(body: Any, path: str = "") -> Iterator[tuple[str, str, Body]]:
-    """Give every mapping below a body: its path, the key that it stands under, itself."""
-    items = body.items() if isinstance(body, Mapping) else enumerate(body) if isinstance(body, list) else ()
+def _under(body: Any, keys: frozenset[str], path: tuple[object, ...] = ()) -> Iterator[tuple[str, str, Body]]:
+    """Give every mapping that stands under one of the keys: its path, the key, itself."""
+    items = body.items() if isinstance(body, dict) else enumerate(body) if isinstance(body, list) else ()
     for key, value in items:
-        below = join(path, key)
-        if isinstance(value, Mapping):
-            yield below, str(key), value
-        yield from _walk(value, below)
+        if isinstance(value, dict | list):
+            if key in keys and isinstance(value, dict):
+                yield join(*path, key), key, value
+            yield from _under(value, keys, (*path, key))
 
 
 def _config_maps(overlay: Overlay) -> Iterator[Found]:
     known = {manifest.name: set(manifest.body.get("data") or {}) for manifest in overlay.of("ConfigMap")}
     for manifest in overlay.objects:
-        for path, key, value in _walk(manifest.body):
-            if key not in {"configMapRef", "configMapKeyRef", "configMap"} or "name" not in value:
-                continue
+        for path, key, value in _under(manifest.body, CONFIG_MAP_KEYS):
             wanted = {value["key"]} if key == "configMapKeyRef" else {item["key"] for item in value.get("items") or ()}
             if value["name"] not in known or not wanted <= known[value["name"]]:
                 yield Found(
@@ -44,7 +44,7 @@ def _config_maps(overlay: Overlay) -> Iterator[Found]:
 
 
 def _named_secrets(manifest: Manifest) -> Iterator[tuple[str, str, set[str]]]:
-    for path, key, value in _walk(manifest.body):
+    for path, key, value in _under(manifest.body, SECRET_KEYS):
         if key in {"secretRef", "secretKeyRef"}:
             yield path, str(value.get("name")), {str(value["key"])} if "key" in value else set()
         elif key == "secret" and "secretName" in value:
@@ -126,10 +126,8 @@ def _roles(overlay: Overlay) -> Iterator[Found]:
 
 
 def _settings(overlay: Overlay) -> Iterator[Found]:
-    taken = {
-        value["name"]
-        for manifest in overlay.objects for _, key, value in _walk(manifest.body) if key == "configMapRef"
-    }  # fmt: skip
+    keys = frozenset({"configMapRef"})
+    taken = {value.get("name") for manifest in overlay.objects for _, _, value in _under(manifest.body, keys)}
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for config in overlay.of("ConfigMap"):
         for key in config.body.get("data") or {} if config.name in taken else ():
@@ -145,6 +143,7 @@ def _settings(overlay: Overlay) -> Iterator[Found]:
                     )
 
 
+DEV, HEAD = "RayCluster retail-dev", "spec.headGroupSpec.template.spec"
 MIGRATE, SPEC = "Job retail-migrate", "spec.template.spec"
 RULES = (
     Rule(
@@ -159,7 +158,7 @@ RULES = (
     ),
     Rule(
         "claims-exist", "house", "A PersistentVolumeClaim that is named is rendered.", _claims,
-        (Change(MIGRATE, f"{SPEC}.volumes", [{"name": "x", "persistentVolumeClaim": {"claimName": "retail-x"}}]),),
+        (Change(DEV, f"{HEAD}.volumes.0.persistentVolumeClaim.claimName", "retail-lakes"),),
     ),
     Rule(
         "mounts-exist", "house; the API server says so when the operator makes the pod",

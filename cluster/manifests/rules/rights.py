@@ -45,7 +45,8 @@ def _of_role(role: Manifest) -> set[Right]:
     }
 
 
-def _needs(pod: Pod) -> frozenset[Right]:
+def needs(pod: Pod) -> frozenset[Right]:
+    """Give what a pod asks of the API server: a head's autoscaler and the launcher something, all others nothing."""
     if pod.group and pod.group.is_head:
         return AUTOSCALER
     return LAUNCHER if pod.manifest.kind == "CronJob" else frozenset()
@@ -57,7 +58,7 @@ def _account(pod: Pod) -> str:
 
 def _least(overlay: Overlay) -> Iterator[Found]:
     for pod in pods(overlay):
-        given, needed = rights(overlay, _account(pod)), _needs(pod)
+        given, needed = rights(overlay, _account(pod)), needs(pod)
         for reason, difference in (("lacks", needed - given), ("need not have", given - needed)):
             if difference:
                 shown = ", ".join(f"{verb} {resource}" for _, resource, verb in sorted(difference))
@@ -82,7 +83,7 @@ def _tokens(overlay: Overlay) -> Iterator[Found]:
     for pod in pods(overlay):
         default = accounts.get(_account(pod), {}).get("automountServiceAccountToken", True)
         has_token = pod.spec.get("automountServiceAccountToken", default)
-        if has_token is not bool(_needs(pod)):
+        if has_token is not bool(needs(pod)):
             yield pod.found(
                 "spec.automountServiceAccountToken",
                 f"It is {has_token}: " + ("whoever is in has it" if has_token else "the pod asks the API server"),
@@ -99,6 +100,7 @@ RULES = (
         (Change(ROLE, "rules", [
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "delete"]},
             {"apiGroups": ["ray.io"], "resources": ["rayclusters"], "verbs": ["get", "patch"]}]),),
+        found_at=("RayCluster retail-dev", "headGroupSpec.template.spec.serviceAccountName"),
     ),
     Rule(
         "rights-in-the-namespace", "house", "No right reaches beyond the namespace.", _whole_cluster,

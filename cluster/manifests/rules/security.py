@@ -103,7 +103,8 @@ def _real_digests(overlay: Overlay) -> Iterator[Found]:
 
 
 def _one_image(overlay: Overlay) -> Iterator[Found]:
-    images = [(container, container.body["image"]) for container in containers(overlay) if container.body.get("image")]
+    named = [(container, str(container.body.get("image"))) for container in containers(overlay)]
+    images = [(container, image) for container, image in named if "@" in image]
     for container, image in images:
         if image != images[0][1]:
             yield container.found(
@@ -162,6 +163,7 @@ RULES = (
     Rule(
         "real-digests", "house", "No digest is the test value of 64 zeros, unless validate is told `--test-images`.",
         _real_digests, (Change(OPTIONS, "test_images", False),),
+        found_at=("RayService retail-api", "headGroupSpec.template.spec.containers.0.image"),
     ),
     Rule(
         "one-image", "house", "Head, workers and jobs run one image.", _one_image,

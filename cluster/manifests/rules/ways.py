@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from cluster.manifests.objects import Body, Overlay
 from cluster.manifests.rules.network import DNS, EDGE, MONITORING, NAMESPACE_NAME, OPERATOR
 from cluster.manifests.rules.parts import SUBMITTER_PATH, Pod, at, pods, selects
+from cluster.manifests.rules.rights import needs
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 
 Labels = Mapping[str, str]
@@ -67,7 +68,7 @@ def _needed(pod: Pod, heads: list[Pod], neighbours: list[Pod]) -> Iterator[tuple
     yield "names", labels, "egress", DNS, DNS_PORT
     if _takes_warehouse(pod):
         yield "the warehouse", labels, "egress", None, POSTGRES
-    if pod.spec.get("automountServiceAccountToken"):
+    if needs(pod):
         yield "the API server", labels, "egress", None, API_SERVER
     if pod.path == SUBMITTER_PATH:
         for head in heads:

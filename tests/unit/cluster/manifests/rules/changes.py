@@ -17,8 +17,9 @@ STEP = re.compile(r"\[([^\]]+)\]|([^.]+)")
 
 def with_changes(overlay: Overlay, changes: Iterable[Change]) -> tuple[Overlay, list[Manifest]]:
     """Give the overlay with the changes made, and the objects that they made."""
-    objects = {str(manifest): manifest for manifest in overlay.objects}
-    assert len(objects) == len(overlay.objects), "two objects of one name"
+    rendered = [manifest for manifest in overlay.objects if manifest.name]
+    objects = {str(manifest): manifest for manifest in rendered}
+    assert len(objects) == len(rendered), "two objects of one name"
     gates, test_images, touched = overlay.gates, overlay.test_images, set()
     for change in changes:
         if change.object == OPERATOR:
@@ -38,7 +39,15 @@ def with_changes(overlay: Overlay, changes: Iterable[Change]) -> tuple[Overlay, 
             objects[change.object] = Manifest(put(body, steps(change.path), change.value), old.file)
             touched.add(change.object)
     made = [objects[name] for name in touched]
-    return replace(overlay, objects=list(objects.values()), gates=gates, test_images=test_images), made
+    every = [one for manifest in objects.values() for one in (manifest, *templates(manifest))]
+    made += [one for manifest in made for one in templates(manifest)]
+    return replace(overlay, objects=every, gates=gates, test_images=test_images), made
+
+
+def templates(manifest: Manifest) -> list[Manifest]:
+    """Give the objects that a ConfigMap holds as JSON, as `render` does."""
+    data = manifest.body.get("data", {}) if manifest.kind == "ConfigMap" else {}
+    return [Manifest(json.loads(text), manifest.file) for key, text in data.items() if key.endswith(".json")]
 
 
 def steps(path: str) -> list[str]:
