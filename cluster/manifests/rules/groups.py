@@ -156,7 +156,7 @@ RULES = (
     ),
     Rule(
         "group-bounds", VALIDATION, "0 ≤ minReplicas ≤ maxReplicas.", _bounds,
-        (Change(DEV, f"{DEV_SPEC}.minReplicas", -1),),
+        (Change(DEV, f"{DEV_SPEC}.minReplicas", 3),), also="readers",
     ),
     Rule(
         "no-replicas", "house; KubeRay issues 4149, 1120", "No manifest sets `replicas`: the autoscaler owns it.",

@@ -15,7 +15,7 @@ example's change in the rendered overlay: the rule refuses it, and without the r
 
 | rule | what it says | source | example that it refuses |
 |---|---|---|---|"""
-ALSO = " (a rule marked * has an example that the schema refuses as well)"
+ALSO = " (but\nfor the rules marked *, whose example Ray's own reader refuses as well, without saying why)"
 TAIL = """
 ## Covered by the rule `known-fields`
 
@@ -28,10 +28,10 @@ rules first, then its line in `cluster/manifests/rules/fields.py`.
 
 def manifest_rules_page() -> str:
     """Give docs/manifest_rules.md."""
-    also = ALSO if any(rule.also_schema for rule in RULES) else ""
+    also = ALSO if any(rule.also for rule in RULES) else ""
     lines = [HEAD.format(also=also)]
     for rule in RULES:
-        mark = "*" if rule.also_schema else ""
+        mark = "*" if rule.also else ""
         example = "; ".join(_change(change) for change in rule.example)
         lines.append(f"| `{rule.id}`{mark} | {rule.says} | {rule.source} | {rule.overlay}: {example} |")
     return "\n".join([*lines, TAIL, *_not_used()]) + "\n"

@@ -116,7 +116,7 @@ def _both(path: str, value: Any) -> tuple[Change, Change]:
 RULES = (
     Rule(
         "job-cluster", VALIDATION, "A RayJob describes its own cluster.", _cluster,
-        _both("spec.rayClusterSpec", ABSENT),
+        _both("spec.rayClusterSpec", ABSENT), also="readers",
     ),
     Rule(
         "job-shutdown", f"{VALIDATION}; house",
@@ -126,7 +126,7 @@ RULES = (
     Rule(
         "job-deadlines", f"{VALIDATION}; house",
         "activeDeadlineSeconds and preRunningDeadlineSeconds are stated and above 0.", _times,
-        _both("spec.preRunningDeadlineSeconds", 0),
+        _both("spec.preRunningDeadlineSeconds", ABSENT),
     ),
     Rule(
         "job-counts", f"{VALIDATION}; house", "ttlSecondsAfterFinished and backoffLimit are stated and not negative.",

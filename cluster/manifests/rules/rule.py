@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from cluster.manifests.objects import Finding, Manifest, Overlay
 
@@ -54,7 +54,7 @@ class Rule:
         example: Changes which, made together to the rendered overlay, this rule refuses, and only this one.
         overlay: The overlay that the example changes.
         found_at: Object and end of the field that it finds, where that is not what the example changes.
-        also_schema: Whether the object's own schema refuses the example too.
+        also: Who refuses the example too, without a word of why: the object's `schema`, or Ray's own `readers`.
     """
 
     id: str
@@ -64,7 +64,7 @@ class Rule:
     example: tuple[Change, ...]
     overlay: str = "dev"
     found_at: tuple[str, str] | None = None
-    also_schema: bool = False
+    also: Literal["", "schema", "readers"] = ""
 
     def findings(self, overlay: Overlay) -> list[Finding]:
         """Judge an overlay by this rule."""

@@ -20,7 +20,7 @@ def with_changes(overlay: Overlay, changes: Iterable[Change]) -> tuple[Overlay, 
     rendered = [manifest for manifest in overlay.objects if manifest.name]
     objects = {str(manifest): manifest for manifest in rendered}
     assert len(objects) == len(rendered), "two objects of one name"
-    gates, test_images, touched = overlay.gates, overlay.test_images, set()
+    gates, test_images, touched = overlay.gates, overlay.test_images, dict[str, None]()
     for change in changes:
         if change.object == OPERATOR:
             gates = frozenset(change.value)
@@ -31,13 +31,13 @@ def with_changes(overlay: Overlay, changes: Iterable[Change]) -> tuple[Overlay, 
                 del objects[change.object]
             else:
                 objects[change.object] = Manifest(change.value, "an example")
-                touched.add(change.object)
+                touched[change.object] = None
         else:
             assert change.object in objects, f"{change.object} is not in {overlay.name}"
             old = objects[change.object]
             body = old.body if change.object in touched else copy.deepcopy(old.body)
             objects[change.object] = Manifest(put(body, steps(change.path), change.value), old.file)
-            touched.add(change.object)
+            touched[change.object] = None
     made = [objects[name] for name in touched]
     every = [one for manifest in objects.values() for one in (manifest, *templates(manifest))]
     made += [one for manifest in made for one in templates(manifest)]
@@ -47,7 +47,8 @@ def with_changes(overlay: Overlay, changes: Iterable[Change]) -> tuple[Overlay, 
 def templates(manifest: Manifest) -> list[Manifest]:
     """Give the objects that a ConfigMap holds as JSON, as `render` does."""
     data = manifest.body.get("data", {}) if manifest.kind == "ConfigMap" else {}
-    return [Manifest(json.loads(text), manifest.file) for key, text in data.items() if key.endswith(".json")]
+    bodies = [json.loads(text) for key, text in data.items() if key.endswith(".json")]
+    return [Manifest(body, manifest.file) for body in bodies if body.get("kind") == "RayJob"]
 
 
 def steps(path: str) -> list[str]:
