@@ -1,8 +1,5 @@
 """One lake written by two Ray nodes, in working folders of their own, in a private namespace."""
 
-import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,43 +8,16 @@ from typing import Any
 import pytest
 
 from pipelines.sample import generate_sample, run_here
+from tests.cluster.alone import HERE, last_json, run_alone
 from tests.flow.shop_lake import Platform
 from warehouse_sql.tables.gold import BASKET_PAIRS
 
-HERE = Path(__file__).parent
-PROJECT = HERE.parents[1]
 LINES = 60_000
 
 
-def can_unshare() -> bool:
-    return shutil.which("unshare") is not None and shutil.which("ip") is not None
-
-
-pytestmark = pytest.mark.skipif(
-    not can_unshare(), reason="needs unshare and ip (util-linux, iproute2) for a private namespace"
-)
-
-
-def namespace() -> list[str]:
-    """Give the command that runs another one in namespaces of its own; all its processes end with it."""
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    return ["unshare", *user, "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
-
-
-def on_two_nodes(place: Path, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def on_two_nodes(place: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     place.mkdir()
-    done = subprocess.run(
-        [*namespace(), sys.executable, str(HERE / "two_nodes.py"), str(place), *command],
-        cwd=PROJECT, env=os.environ | {"RETAIL_RANGE_BYTES": "600000"} | environment,
-        capture_output=True, text=True, timeout=540,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
-    return done
-
-
-def last_json(text: str) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(next(line for line in reversed(text.splitlines()) if line.startswith("{")))
-    return told
+    return run_alone("two_nodes.py", str(place), *command, RETAIL_RANGE_BYTES="600000")
 
 
 @pytest.fixture(scope="module")
