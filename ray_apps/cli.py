@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from cluster.settings import JoinEngine, Settings, load_settings
+from ray_apps.clusters import cluster_app
 from ray_apps.edge import guarded
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="The settings of this process.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(cluster_app, name="cluster")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs or URLs.")]

@@ -93,6 +93,11 @@ def show_json(value: Any) -> None:
     OUT.file.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
 
 
+def show_text(text: str) -> None:
+    """Print a text on stdout as it stands."""
+    OUT.file.write(text)
+
+
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print a table on stdout; numbers stand to the right.
 

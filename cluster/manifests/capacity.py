@@ -1,7 +1,7 @@
 """What an overlay's pods ask of Kubernetes at least, at most and during an upgrade; knows no price and no node."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,8 @@ AUTOSCALER: Body = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"
 """What KubeRay 1.7.0 gives the autoscaler beside the head where `autoscalerOptions.resources` is missing."""
 SUBMITTER: Body = {"requests": {"cpu": "500m", "memory": "200Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
 """What KubeRay 1.7.0 gives a RayJob's submitter where `submitterPodTemplate` is missing."""
+UNBOUNDED = 2**31 - 1
+"""What the CRD fills in for `maxReplicas`."""
 SHORT = {"cpu": "requests.cpu", "memory": "requests.memory", "ephemeral-storage": "requests.ephemeral-storage"}
 """A quota's other names for requests."""
 
@@ -31,6 +33,7 @@ class PodSet:
         least: Pods at least.
         most: Pods at most.
         each: What one of them asks for.
+        ray: What Ray is told that a node of it has, of Ray's groups.
     """
 
     owner: Manifest
@@ -38,6 +41,7 @@ class PodSet:
     least: int
     most: int
     each: Mapping[str, Decimal]
+    ray: Mapping[str, str] = field(default_factory=dict)
 
     def times(self, count: int) -> Amounts:
         """Give what that many of them ask for."""
@@ -149,7 +153,15 @@ def _ray(manifest: Manifest) -> Iterator[PodSet]:
     for group in body.get("workerGroupSpecs") or ():
         hosts = int(group.get("numOfHosts", 1))
         least = 0 if waits else int(group.get("minReplicas", 0)) * hosts
-        yield PodSet(manifest, group["groupName"], least, int(group["maxReplicas"]) * hosts, _pod(group["template"]))
+        ray = group.get("resources") or {}
+        yield PodSet(
+            manifest,
+            group["groupName"],
+            least,
+            int(group.get("maxReplicas", UNBOUNDED)) * hosts,
+            _pod(group["template"]),
+            ray,
+        )
     if mode == "K8sJobMode":
         template = manifest.spec.get("submitterPodTemplate")
         yield PodSet(manifest, "submitter", 0 if waits else 1, 1, _pod(template) if template else _stated(SUBMITTER))

@@ -1,4 +1,4 @@
-"""Reads YAML as Kubernetes does, without dates; knows no object."""
+"""Reads YAML as Kubernetes does, without dates, and writes it for people; knows no object."""
 
 from typing import Any
 
@@ -37,3 +37,24 @@ def read_document(text: str | bytes) -> Any:
     """Read a text of at most one document; None where it is empty."""
     documents = read_documents(text)
     return documents[0] if documents else None
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Text of several lines as a block, each value written out."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write nothing as a reference to what stands above."""
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def write_document(value: Any) -> str:
+    """Write a document with its keys in their order."""
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
