@@ -10,37 +10,49 @@ from cluster.manifests.objects import Overlay
 from cluster.manifests.rules.parts import at, join
 from cluster.manifests.rules.rule import Change, Found, Rule
 
-AMOUNTS = ("resources.requests", "resources.limits")
-CONTEXT = ("securityContext.allowPrivilegeEscalation", "securityContext.capabilities", "securityContext.privileged",
-           "securityContext.readOnlyRootFilesystem")  # fmt: skip
+REFUSED = frozenset({
+    "replicas", "scaleStrategy", "rayStartParams.num-cpus", "rayStartParams.num-gpus", "rayStartParams.memory",
+    "rayStartParams.resources", "rayStartParams.redis-password", "rayStartParams.redis-username",
+    "autoscalerOptions.env",    "gcsFaultToleranceOptions.externalStorageNamespace", "securityContext.privileged", "spec.hostNetwork",
+    "spec.hostPID", "spec.hostIPC", "spec.hostUsers",
+})  # fmt: skip
+"""Ends of paths that no manifest uses: a rule of their own refuses them, or looks at what stands there."""
+CONTEXT = tuple(
+    f"securityContext.{field}"
+    for field in ("allowPrivilegeEscalation", "capabilities", "privileged", "readOnlyRootFilesystem")
+)
 CONTAINER = (
-    "name", "image", "imagePullPolicy", "args", "command", "env", "envFrom", "ports", "volumeMounts",
-    "lifecycle.preStop", *AMOUNTS, *CONTEXT,
-)  # fmt: skip
+    "name",
+    "image",
+    "env",
+    "envFrom",
+    "ports",
+    "volumeMounts",
+    "resources.requests",
+    "resources.limits",
+    *CONTEXT,
+)
 POD = (
     "metadata.labels", "metadata.annotations", "spec.serviceAccountName", "spec.automountServiceAccountToken",
     "spec.priorityClassName", "spec.terminationGracePeriodSeconds", "spec.restartPolicy", "spec.enableServiceLinks",
-    "spec.securityContext.runAsNonRoot", "spec.securityContext.runAsUser", "spec.securityContext.runAsGroup",
-    "spec.securityContext.fsGroup", "spec.securityContext.fsGroupChangePolicy",
-    "spec.securityContext.seccompProfile.type",
-    "spec.topologySpreadConstraints", "spec.affinity", "spec.nodeSelector", "spec.tolerations", "spec.volumes",
+    "spec.topologySpreadConstraints", "spec.affinity", "spec.tolerations", "spec.volumes",
     *(f"spec.{field}" for field in ("hostNetwork", "hostPID", "hostIPC", "hostUsers")),
+    *(f"spec.securityContext.{field}" for field in (
+        "runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "seccompProfile.type")),
     *(f"spec.containers.*.{field}" for field in CONTAINER),
 )  # fmt: skip
-PARAMS = ("num-cpus", "num-gpus", "memory", "resources", "redis-password", "redis-username", "dashboard-host")
-GROUP = (
-    "resources", *(f"rayStartParams.{name}" for name in PARAMS), *(f"template.{field}" for field in POD),
-)  # fmt: skip
-WORKERS = (
-    "groupName", "minReplicas", "maxReplicas", "replicas", "scaleStrategy", "idleTimeoutSeconds", *GROUP,
+PARAMS = ("num-cpus", "num-gpus", "memory", "resources", "redis-password", "redis-username")
+GROUP = ("resources", *(f"rayStartParams.{name}" for name in PARAMS), *(f"template.{field}" for field in POD))
+WORKERS = ("groupName", "minReplicas", "maxReplicas", "replicas", "scaleStrategy", "idleTimeoutSeconds", *GROUP)
+AUTOSCALER = (
+    "version", "idleTimeoutSeconds", "upscalingMode", "env", "volumeMounts", *AMOUNTS, *CONTEXT,
 )  # fmt: skip
 CLUSTER = (
-    "rayVersion", "enableInTreeAutoscaling", "authOptions.mode", "authOptions.secretName", "autoscalerOptions.version",
-    "autoscalerOptions.idleTimeoutSeconds", "autoscalerOptions.upscalingMode", "autoscalerOptions.env",
+    "rayVersion", "enableInTreeAutoscaling", "authOptions.mode", "authOptions.secretName",
     "gcsFaultToleranceOptions.redisAddress", "gcsFaultToleranceOptions.redisPassword.valueFrom.secretKeyRef",
     "gcsFaultToleranceOptions.externalStorageNamespace",
-    *(f"autoscalerOptions.{field}" for field in (*AMOUNTS, *CONTEXT, "volumeMounts")),
-    *(f"headGroupSpec.{field}" for field in GROUP), *(f"workerGroupSpecs.*.{field}" for field in WORKERS),
+    *(f"autoscalerOptions.{field}" for field in AUTOSCALER), *(f"headGroupSpec.{field}" for field in GROUP),
+    *(f"workerGroupSpecs.*.{field}" for field in WORKERS),
 )  # fmt: skip
 FIELDS: Mapping[str, frozenset[str]] = {
     "RayCluster": frozenset(CLUSTER),
@@ -49,7 +61,7 @@ FIELDS: Mapping[str, frozenset[str]] = {
         *(f"rayClusterConfig.{field}" for field in CLUSTER),
     }),
     "RayJob": frozenset({
-        "entrypoint", "runtimeEnvYAML", "shutdownAfterJobFinishes", "ttlSecondsAfterFinished", "activeDeadlineSeconds",
+        "entrypoint", "shutdownAfterJobFinishes", "ttlSecondsAfterFinished", "activeDeadlineSeconds",
         "preRunningDeadlineSeconds", "backoffLimit", "suspend", "submissionMode", "submitterConfig.backoffLimit",
         *(f"submitterPodTemplate.{field}" for field in POD), *(f"rayClusterSpec.{field}" for field in CLUSTER),
     }),
@@ -68,7 +80,9 @@ NOT_USED = (
     ("Groups of several hosts, suspended groups", "workerGroupSpecs.*.numOfHosts, .suspend"),
     ("Another cluster for a job", "clusterSelector"),
     ("Deletion rules", "deletionStrategy"),
+    ("Runtime environments: all is in the image", "runtimeEnvYAML"),
     ("InteractiveMode", "jobId"),
+    ("What Ray's container runs, and its probes", "template.spec.containers.*.command, .args, .livenessProbe"),
     ("KubeRay's own policies, mutual TLS, history server", "networkPolicy, tlsOptions, historyServerOptions"),
     ("Ingress to the dashboard, type of the head's service", "headGroupSpec.enableIngress, .serviceType"),
     ("RayCronJob", "the kind"),

@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from cluster.manifests.objects import Overlay
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 
@@ -80,18 +78,6 @@ def _submission(overlay: Overlay) -> Iterator[Found]:
                 f"{mode}: {SUBMISSION[0]} makes a pod, which the namespace refuses unless we write it (restricted); the"
                 " others take none",
                 f"{SUBMISSION[0]} with submitterPodTemplate, or another mode without.",
-            )  # fmt: skip
-
-
-def _environment(overlay: Overlay) -> Iterator[Found]:
-    for job in overlay.of("RayJob"):
-        environment = yaml.safe_load(str(job.spec.get("runtimeEnvYAML") or "{}"))
-        other = set(environment) - {"env_vars"}
-        if other:
-            yield Found(
-                job, "spec.runtimeEnvYAML",
-                f"{', '.join(sorted(other))}: what a job needs is in the image, else each node fetches it at its start",
-                "Keep env_vars only.",
             )  # fmt: skip
 
 
