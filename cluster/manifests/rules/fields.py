@@ -13,25 +13,17 @@ from cluster.manifests.rules.rule import Change, Found, Rule
 REFUSED = frozenset({
     "replicas", "scaleStrategy", "rayStartParams.num-cpus", "rayStartParams.num-gpus", "rayStartParams.memory",
     "rayStartParams.resources", "rayStartParams.redis-password", "rayStartParams.redis-username",
-    "autoscalerOptions.env",    "gcsFaultToleranceOptions.externalStorageNamespace", "securityContext.privileged", "spec.hostNetwork",
-    "spec.hostPID", "spec.hostIPC", "spec.hostUsers",
+    "autoscalerOptions.env",
+    "gcsFaultToleranceOptions.externalStorageNamespace", "securityContext.privileged",
+    "spec.hostNetwork", "spec.hostPID", "spec.hostIPC", "spec.hostUsers",
 })  # fmt: skip
 """Ends of paths that no manifest uses: a rule of their own refuses them, or looks at what stands there."""
 CONTEXT = tuple(
     f"securityContext.{field}"
     for field in ("allowPrivilegeEscalation", "capabilities", "privileged", "readOnlyRootFilesystem")
 )
-CONTAINER = (
-    "name",
-    "image",
-    "env",
-    "envFrom",
-    "ports",
-    "volumeMounts",
-    "resources.requests",
-    "resources.limits",
-    *CONTEXT,
-)
+AMOUNTS = ("resources.requests", "resources.limits")
+CONTAINER = ("name", "image", "env", "envFrom", "ports", "volumeMounts", *AMOUNTS, *CONTEXT)
 POD = (
     "metadata.labels", "metadata.annotations", "spec.serviceAccountName", "spec.automountServiceAccountToken",
     "spec.priorityClassName", "spec.terminationGracePeriodSeconds", "spec.restartPolicy", "spec.enableServiceLinks",
