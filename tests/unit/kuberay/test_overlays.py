@@ -16,6 +16,7 @@ from cluster.manifests.render import KUBERAY
 from cluster.manifests.rules.parts import Group, at, groups
 from cluster.settings import Settings, load_settings
 from ray_apps import JOBS
+from ray_apps.launch import MOST_CHARACTERS
 from tests.unit.kuberay.conftest import Rendered
 
 OVERLAYS = ("dev", "prod")
@@ -72,9 +73,15 @@ def test_a_run_is_what_was_judged(rendered: Rendered, name: str) -> None:
     assert starters == {f"retail-{module.replace('_', '-')}" for module in JOBS}
 
 
-def test_a_name_that_a_cronjob_makes_fits(rendered: Rendered) -> None:
-    names = [item.name for item in rendered["prod"] if item.kind == "CronJob"]
-    assert max(len(name) for name in names) + len("-12345678") <= 47
+def test_a_run_has_a_name_of_its_own_that_fits(rendered: Rendered) -> None:
+    """KubeRay gives the Job that submits a RayJob the RayJob's name: the launcher's Job must not have it."""
+    for item in rendered["prod"]:
+        if item.kind == "CronJob":
+            env = at(item.spec, "jobTemplate.spec.template.spec.containers.0.env")
+            job, name = env
+            assert at(job, "valueFrom.fieldRef.fieldPath") == "metadata.labels['batch.kubernetes.io/job-name']"
+            assert (name["name"], name["value"]) == ("RETAIL_LAUNCH_NAME", f"$({job['name']})-ray")
+            assert len(f"{item.name}-12345678-ray") <= MOST_CHARACTERS
 
 
 def test_the_applications_are_those_of_serve() -> None:
