@@ -1,6 +1,7 @@
 """What the CronJob runs: makes a RayJob from a template, `python -m ray_apps.launch TEMPLATE --name NAME`.
 
-The name is that of the CronJob's own Job, so a pod that Kubernetes starts a second time makes no second run.
+The name comes from the CronJob's own Job, so a pod that Kubernetes starts a second time makes no second run. That Job
+owns the RayJob: it goes from the cluster's records when the CronJob's history drops the Job.
 """
 
 import json as json_format
@@ -24,10 +25,12 @@ app = typer.Typer(pretty_exceptions_enable=False)
 def launch(
     template: Annotated[Path, typer.Argument(help="JSON file of a RayJob, for instance from a ConfigMap.")],
     name: Annotated[str, typer.Option(envvar="RETAIL_LAUNCH_NAME", help="Name of the RayJob to create.")],
+    owner: Annotated[str, typer.Option(help="Job that owns it; empty: none.")] = "",
+    owner_uid: Annotated[str, typer.Option(help="Its uid.")] = "",
     json: Json = False,
 ) -> None:
     """Create a RayJob; where one of this name exists already nothing changes."""
-    is_new = create_rayjob(named(read_template(template), name))
+    is_new = create_rayjob(owned(named(read_template(template), name), owner, owner_uid))
     if json:
         show_json({"rayjob": name, "created": is_new})
     else:
@@ -75,6 +78,23 @@ def named(template: dict[str, Any], name: str) -> dict[str, Any]:
         )  # fmt: skip
     metadata = {**template.get("metadata", {}), "name": name}
     return {**template, "metadata": metadata, "spec": {**template["spec"], "suspend": False}}
+
+
+def owned(rayjob: dict[str, Any], owner: str, uid: str) -> dict[str, Any]:
+    """Let a Job own a RayJob, so that Kubernetes deletes both together.
+
+    Args:
+        rayjob: From `named`.
+        owner: Name of the Job; empty for none.
+        uid: Its uid.
+
+    Returns:
+        The object.
+    """
+    if not owner:
+        return rayjob
+    reference = {"apiVersion": "batch/v1", "kind": "Job", "name": owner, "uid": uid}
+    return {**rayjob, "metadata": {**rayjob["metadata"], "ownerReferences": [reference]}}
 
 
 def _no_template(path: Path, why: str) -> ConfigurationError:

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.errors import ConfigurationError
 from cluster.kube_api import create_rayjob
-from ray_apps.launch import named, read_template
+from ray_apps.launch import named, owned, read_template
 
 TEMPLATE: dict[str, Any] = {
     "apiVersion": "ray.io/v1",
@@ -25,6 +25,13 @@ def test_the_job_has_the_name_given_and_starts(tmp_path: Path) -> None:
     assert job["metadata"] == {"labels": {"app": "retail"}, "name": "retail-daily-refresh-29384756"}
     assert job["spec"] == TEMPLATE["spec"] | {"suspend": False}
     assert TEMPLATE["spec"]["suspend"], "the template itself is left as it is"
+
+
+def test_the_launchers_job_owns_it() -> None:
+    job = named(TEMPLATE, "x")
+    assert owned(job, "", "") == job
+    reference = {"apiVersion": "batch/v1", "kind": "Job", "name": "nightly", "uid": "1-2"}
+    assert owned(job, "nightly", "1-2")["metadata"]["ownerReferences"] == [reference]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"kind": "Job", "spec": {}}', '{"kind": "RayJob"}'])
