@@ -17,6 +17,7 @@ from cluster.manifests.rules import (
     security,
     versions,
     ways,
+    workloads,
 )
 from cluster.manifests.rules.rule import Rule
 
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     *rayjob.RULES,
     *placement.RULES,
     *pods.RULES,
+    *workloads.RULES,
     *security.RULES,
     *network.RULES,
     *ways.RULES,

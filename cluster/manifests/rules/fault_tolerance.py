@@ -50,8 +50,8 @@ def _services(overlay: Overlay) -> Iterator[Found]:
                 OPTIONS, "A job starts again from the files; state in Redis would outlive its cluster for nothing",
                 "Leave it out; backoffLimit says how often it starts again.",
             )  # fmt: skip
-        for field in ("redisAddress", "redisPassword"):
-            if is_service and not options.get(field):
+        for field in ("redisAddress", "redisPassword.valueFrom.secretKeyRef.name"):
+            if is_service and not at(options, field):
                 yield cluster.found(
                     f"{OPTIONS}.{field}", "Without it a new head knows neither replicas nor workers of the old one",
                     "State address and password, the latter by reference.",

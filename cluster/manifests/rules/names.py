@@ -8,8 +8,8 @@ from cluster.manifests.rules.parts import ray_clusters
 from cluster.manifests.rules.rule import Change, Found, Rule
 
 MOST_CHARACTERS = {"RayCluster": 53, "RayService": 47, "RayJob": 47}
-MOST_OF_CRONJOB = 36
-"""The RayJob is named after the CronJob's own Job: its name, a dash and ten digits; 47 together."""
+MOST_OF_CRONJOB = 32
+"""The RayJob is named after the CronJob's own Job: its name, a dash, ten digits and `-ray`; 47 together."""
 CLUSTER_SCOPED = {"Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding"}
 DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
@@ -32,7 +32,7 @@ def _cronjob_names(overlay: Overlay) -> Iterator[Found]:
         if len(manifest.name) > MOST_OF_CRONJOB:
             yield Found(
                 manifest, "metadata.name",
-                f"The RayJob that it creates is called {manifest.name}-<ten digits>, more than KubeRay's 47 characters",
+                f"The RayJob that it creates is called {manifest.name}-<digits>-ray, more than KubeRay's 47 characters",
                 f"Give it a name of {MOST_OF_CRONJOB} characters at most.",
             )  # fmt: skip
 
@@ -76,7 +76,7 @@ RULES = (
     ),
     Rule(
         id="cronjob-names", source="KubeRay 1.7.0, validation.go, and ray_apps/launch.py",
-        says="A CronJob's name has 36 characters at most: the RayJob that it creates is named after its Job.",
+        says="A CronJob's name has 32 characters at most: the RayJob that it creates is named after its Job.",
         check=_cronjob_names,
         example=(Change("CronJob retail-daily-refresh", "metadata.name", "retail-daily-refresh-of-every-table-x"),),
     ),

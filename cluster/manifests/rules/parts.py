@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from cluster.manifests.objects import Body, Manifest, Overlay
+from cluster.manifests.quantities import amount
 from cluster.manifests.rules.rule import Found
 
 CLUSTER_PATHS = {"RayCluster": "spec", "RayService": "spec.rayClusterConfig", "RayJob": "spec.rayClusterSpec"}
@@ -34,6 +36,14 @@ def at(body: Any, path: str) -> Any:
         else:
             return None
     return body
+
+
+def quantity(value: object) -> Decimal | None:
+    """Read a quantity of Kubernetes; None where there is none, or none that can be read."""
+    try:
+        return None if value is None else amount(value)
+    except ValueError:
+        return None
 
 
 def join(*steps: object) -> str:
@@ -269,4 +279,6 @@ def selects(selector: Body | None, labels: Mapping[str, str]) -> bool:
 def _expression(item: Body, labels: Mapping[str, str]) -> bool:
     present, values = item["key"] in labels, item.get("values") or ()
     is_in = present and (labels[item["key"]] in values or labels[item["key"]] == ANY)
-    return {"In": is_in, "NotIn": not is_in, "Exists": present, "DoesNotExist": not present}[item["operator"]]
+    return {"In": is_in, "NotIn": not is_in, "Exists": present, "DoesNotExist": not present}.get(
+        item["operator"], False
+    )

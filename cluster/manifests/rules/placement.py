@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from cluster.manifests.objects import Manifest, Overlay
 from cluster.manifests.rules.groups import SPARK_GROUP
-from cluster.manifests.rules.parts import Group, ray_clusters
+from cluster.manifests.rules.parts import Group, quantity, ray_clusters
 from cluster.manifests.rules.rayservice import deployments, serve_config
 from cluster.manifests.rules.rule import Change, Found, Rule
 from cluster.settings import Settings
@@ -32,7 +32,11 @@ def _executors(overlay: Overlay) -> Iterator[Found]:
     config, settings = _settings(overlay)
     if config is None:
         return
-    least, first, most = (int(settings.get(name, _default(name))) for name in EXECUTORS)
+    counts = [settings.get(name, _default(name)) for name in EXECUTORS]
+    if not all(str(count).isdecimal() for count in counts):
+        yield Found(config, f"data.{EXECUTORS[2]}", f"{', '.join(counts)}: no whole numbers", "Write whole numbers.")
+        return
+    least, first, most = (int(count) for count in counts)
     if not least <= first <= most:
         yield Found(
             config,
@@ -41,7 +45,7 @@ def _executors(overlay: Overlay) -> Iterator[Found]:
             "Order minimum, first, maximum.",
         )
     for group in _spark_groups(overlay):
-        room = int(group.body.get("maxReplicas", 0)) * int(float(group.resources.get(SPARK_GROUP, 0)))
+        room = int(group.body.get("maxReplicas", 0)) * int(quantity(group.resources.get(SPARK_GROUP)) or 0)
         if most > room:
             yield Found(
                 config, f"data.{EXECUTORS[2]}",
@@ -70,7 +74,7 @@ def _replicas(overlay: Overlay) -> Iterator[Found]:
     for cluster in ray_clusters(overlay):
         if cluster.manifest.kind != "RayService":
             continue
-        cpus = [float(group.resources.get("CPU", 0)) for group in cluster.workers()]
+        cpus = [float(quantity(group.resources.get("CPU")) or 0) for group in cluster.workers()]
         room = sum(cpu * group.body.get("maxReplicas", 0) for cpu, group in zip(cpus, cluster.workers(), strict=True))
         asked = 0.0
         for path, deployment in deployments(serve_config(cluster.manifest)):

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from cluster.manifests.objects import Body, Overlay
-from cluster.manifests.quantities import amount
-from cluster.manifests.rules.parts import Pod, at, containers, groups, pods
+from cluster.manifests.rules.parts import Pod, at, containers, groups, pods, quantity
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 
 LEAST_GRACE_S = 60
@@ -17,7 +16,7 @@ LEAST_OF_HEAD = {"prod": "8Gi"}
 def _memory(overlay: Overlay) -> Iterator[Found]:
     for container in containers(overlay):
         asked, most = container.amount("requests", "memory"), container.amount("limits", "memory")
-        if not asked or not most or amount(asked) != amount(most):
+        if not asked or not most or quantity(asked) != quantity(most):
             yield container.found(
                 "resources.limits.memory",
                 f"Requests {asked}, limits {most}: what a node gives beyond the request it takes back by killing",
@@ -27,11 +26,13 @@ def _memory(overlay: Overlay) -> Iterator[Found]:
 
 def _cpu(overlay: Overlay) -> Iterator[Found]:
     for container in containers(overlay):
-        if not container.amount("requests", "cpu"):
-            yield container.found(
-                "resources.requests.cpu", "The scheduler would put any number of it on a node, and the quota refuse it",
-                "State it.",
-            )  # fmt: skip
+        for kind in ("requests", "limits"):
+            if not container.amount(kind, "cpu"):
+                yield container.found(
+                    f"resources.{kind}.cpu",
+                    "Without a request any number of it is put on a node; without a limit Polars and DuckDB start"
+                    " a thread for each CPU of the node", "State requests and limits.",
+                )  # fmt: skip
 
 
 def _disk(overlay: Overlay) -> Iterator[Found]:
@@ -80,7 +81,7 @@ def _shm(overlay: Overlay) -> Iterator[Found]:
         limit = at(pod.spec, "containers.0.resources.limits.memory")
         for position, volume in enumerate(pod.spec.get("volumes") or ()):
             size = at(volume, "emptyDir.sizeLimit")
-            if limit and size and at(volume, "emptyDir.medium") == "Memory" and 2 * amount(size) > amount(limit):
+            if at(volume, "emptyDir.medium") == "Memory" and 2 * (quantity(size) or 0) > (quantity(limit) or 0):
                 yield pod.found(
                     f"spec.volumes.{position}.emptyDir.sizeLimit",
                     f"{size} in memory of {limit}: what lies there counts against the container",
@@ -92,7 +93,7 @@ def _head(overlay: Overlay) -> Iterator[Found]:
     least = LEAST_OF_HEAD.get(overlay.name)
     for group in groups(overlay) if least else ():
         memory = at(group.pod().spec, "containers.0.resources.limits.memory")
-        if least and group.is_head and memory and amount(memory) < amount(least):
+        if group.is_head and (quantity(memory) or 0) < (quantity(least) or 0):
             yield group.pod().found(
                 "spec.containers.0.resources.limits.memory", f"{memory} is less than {least}: the GCS grows with tasks",
                 f"Give the head {least} at least.",
@@ -106,7 +107,7 @@ def _sees(overlay: Overlay) -> Iterator[Found]:
                 group.resources.get(seen),
                 at(group.pod().spec, f"containers.0.resources.requests.{resource}"),
             )
-            if value and asked and amount(value) > amount(asked):
+            if (quantity(value) or 0) > (quantity(asked) or 0):
                 yield group.found(
                     f"resources.{seen}", f"Ray would hand out {value}, the pod is sure of {asked}",
                     "Say what the container requests, or less.",
@@ -131,8 +132,8 @@ RULES = (
         _memory, (Change(MIGRATE, f"{FIRST}.resources.limits.memory", "3Gi"),),
     ),
     Rule(
-        "cpu-requested", "house", "Every container requests CPU.", _cpu,
-        (Change(MIGRATE, f"{FIRST}.resources.requests.cpu", ABSENT),),
+        "cpu-stated", "house", "Every container states requests and limits of CPU.", _cpu,
+        (Change(MIGRATE, f"{FIRST}.resources.limits.cpu", ABSENT),),
     ),
     Rule(
         "disk-limited", "house; KubeRay issue 1087, Ray issue 13877",

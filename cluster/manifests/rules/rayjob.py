@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cluster.manifests.objects import Overlay
@@ -81,11 +81,19 @@ def _submission(overlay: Overlay) -> Iterator[Found]:
             )  # fmt: skip
 
 
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, Mapping) else {}
+
+
 def _template(overlay: Overlay) -> Iterator[Found]:
     jobs = {job.name: job.spec for job in overlay.of("RayJob")}
     for config in overlay.of("ConfigMap"):
         for key, text in (config.body.get("data") or {}).items() if config.name == TEMPLATES else ():
-            body, name = json.loads(text), "retail-" + key.removesuffix(".json")
+            body, name = _read(text), "retail-" + key.removesuffix(".json")
             if body.get("kind") != "RayJob" or body.get("spec") != jobs.get(name):
                 yield Found(
                     config, f"data.[{key}]", f"It is not what RayJob {name} says: a launched run would differ",

@@ -71,7 +71,11 @@ def _ports(overlay: Overlay) -> Iterator[Found]:
     for cluster in ray_clusters(overlay):
         is_service = cluster.manifest.kind == "RayService"
         for group in cluster.groups():
-            wanted = {"metrics", *(["serve"] if is_service else []), *(["dashboard"] if group.is_head else [])}
+            wanted = {
+                "metrics",
+                *(["serve"] if is_service else []),
+                *(["dashboard", "gcs-server"] if group.is_head else []),
+            }
             ports = at(group.pod().spec, "containers.0.ports") or ()
             missing = wanted - {port.get("name") for port in ports}
             if missing:
@@ -150,7 +154,7 @@ RULES = (
     ),
     Rule(
         "ports", "KubeRay 1.7.0, service.go and util.go",
-        "Ray's container lists `metrics`, on a head `dashboard`, in a RayService `serve`.", _ports,
+        "Ray's container lists `metrics`, on a head `dashboard` and `gcs-server`, in a RayService `serve`.", _ports,
         (Change(API, f"{HEAD}.template.spec.containers.0.ports", [
             {"name": "dashboard", "containerPort": 8265}, {"name": "metrics", "containerPort": 8080}]),),
     ),

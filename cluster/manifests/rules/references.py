@@ -35,10 +35,10 @@ def _config_maps(overlay: Overlay) -> Iterator[Found]:
     for manifest in overlay.objects:
         for path, key, value in _under(manifest.body, CONFIG_MAP_KEYS):
             wanted = {value["key"]} if key == "configMapKeyRef" else {item["key"] for item in value.get("items") or ()}
-            if value["name"] not in known or not wanted <= known[value["name"]]:
+            if value.get("name") not in known or not wanted <= known[value["name"]]:
                 yield Found(
                     manifest, path,
-                    f"No ConfigMap {value['name']} {f'with {min(wanted)} ' if wanted else ''}is rendered: the"
+                    f"No ConfigMap {value.get('name')} {f'with {min(wanted)} ' if wanted else ''}is rendered: the"
                     " pod would wait for it", "Name one that is in the overlay, and its keys.",
                 )  # fmt: skip
 
@@ -149,12 +149,16 @@ RULES = (
     Rule(
         "config-maps-exist", "house", "A ConfigMap that is named is rendered, with the keys that are named.",
         _config_maps,
-        (Change(MIGRATE, f"{SPEC}.containers.0.envFrom", [{"configMapRef": {"name": "retail-setings"}}]),),
+        (Change(MIGRATE, f"{SPEC}.containers.0.env", [
+            {"name": "RETAIL_LOG_LEVEL", "valueFrom": {
+                "configMapKeyRef": {"name": "retail-settings", "key": "LEVEL"}}}]),),
     ),
     Rule(
         "secrets-known", "house", f"A Secret that is named is one of {', '.join(SECRETS)}, with a key that it has.",
         _secrets,
-        (Change(MIGRATE, f"{SPEC}.containers.0.envFrom", [{"secretRef": {"name": "retail-secret"}}]),),
+        (Change(MIGRATE, f"{SPEC}.containers.0.env", [
+            {"name": "RETAIL_WAREHOUSE_URL", "valueFrom": {
+                "secretKeyRef": {"name": "retail-secret", "key": "url"}}}]),),
     ),
     Rule(
         "claims-exist", "house", "A PersistentVolumeClaim that is named is rendered.", _claims,
@@ -163,7 +167,8 @@ RULES = (
     Rule(
         "mounts-exist", "house; the API server says so when the operator makes the pod",
         "A volume that a container mounts is one of its pod.", _mounts,
-        (Change(MIGRATE, f"{SPEC}.containers.0.volumeMounts", [{"name": "no-such-volume", "mountPath": "/mnt"}]),),
+        (Change(MIGRATE, f"{SPEC}.containers.0.volumeMounts", [
+            {"name": "tmp", "mountPath": "/tmp"}, {"name": "lake", "mountPath": "/var/lib/retail"}]),),
     ),
     Rule(
         "priorities-exist", "house", "Every pod has a PriorityClass of the overlay.", _priorities,

@@ -25,7 +25,7 @@ def _enforced(overlay: Overlay) -> Iterator[Found]:
 def _non_root(overlay: Overlay) -> Iterator[Found]:
     for pod in pods(overlay):
         context = pod.spec.get("securityContext") or {}
-        if context.get("runAsNonRoot") is not True or context.get("runAsUser", 1) == 0:
+        if context.get("runAsNonRoot") is not True or context.get("runAsUser", 0) == 0:
             yield pod.found(
                 "spec.securityContext.runAsNonRoot",
                 "Its containers may run as root",
