@@ -78,9 +78,12 @@ def test_a_run_has_a_name_of_its_own_that_fits(rendered: Rendered) -> None:
     for item in rendered["prod"]:
         if item.kind == "CronJob":
             env = at(item.spec, "jobTemplate.spec.template.spec.containers.0.env")
-            job, name = env
+            job, name, uid = env
             assert at(job, "valueFrom.fieldRef.fieldPath") == "metadata.labels['batch.kubernetes.io/job-name']"
             assert (name["name"], name["value"]) == ("RETAIL_LAUNCH_NAME", f"$({job['name']})-ray")
+            assert at(uid, "valueFrom.fieldRef.fieldPath") == "metadata.labels['batch.kubernetes.io/controller-uid']"
+            args = at(item.spec, "jobTemplate.spec.template.spec.containers.0.args")
+            assert args == ["--owner", f"$({job['name']})", "--owner-uid", f"$({uid['name']})"]
             assert len(f"{item.name}-12345678-ray") <= MOST_CHARACTERS
 
 
