@@ -26,11 +26,12 @@ KINDS = {
 VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer that is no success."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
+        self.code = code
         self.status = {"kind": "Status", "status": "Failure", "code": code, "reason": reason, "message": message}
 
 
@@ -56,7 +57,7 @@ class Store:
         """Create or replace; the object is filled with its defaults.
 
         Raises:
-            Refused: Its schema refuses it.
+            RefusedError: Its schema refuses it.
         """
         kind, name = str(body["kind"]), str(body["metadata"]["name"])
         with self.lock:
@@ -65,7 +66,7 @@ class Store:
                 body = schema.with_defaults(body, self.definitions)
                 wrong = schema.violations(body, self.definitions, old)
                 if wrong:
-                    raise Refused(422, "Invalid", f"{kind} {name}: {'; '.join(str(found) for found in wrong)}")
+                    raise RefusedError(422, "Invalid", f"{kind} {name}: {'; '.join(str(found) for found in wrong)}")
             self.version += 1
             body = copy.deepcopy(body)
             body["metadata"]["resourceVersion"] = str(self.version)
@@ -127,7 +128,7 @@ def patched(body: Object, operations: Iterable[Mapping[str, Any]]) -> Object:
         value = copy.deepcopy(operation.get("value"))
         if operation["op"] == "test":
             if target[last] != value:
-                raise Refused(422, "Invalid", f"test of {operation['path']} failed")
+                raise RefusedError(422, "Invalid", f"test of {operation['path']} failed")
         elif operation["op"] == "remove":
             del target[int(last) if isinstance(target, list) else last]
         elif isinstance(target, list):
@@ -156,8 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
             length = int(self.headers.get("Content-Length", 0))
             body = json.loads(self.rfile.read(length)) if length else None
             code, told = self._act(body)
-        except Refused as refused:
-            code, told = refused.status["code"], refused.status
+        except RefusedError as refused:
+            code, told = refused.code, refused.status
         words = json.dumps(told).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
@@ -165,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(words)
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _answer
+    do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
     def _act(self, body: Any) -> tuple[int, Object]:
         address = urlsplit(self.path)
@@ -173,7 +174,7 @@ class _Handler(BaseHTTPRequestHandler):
         group = "" if parts[0] == "api" else parts[1]
         plural, name = (*parts[parts.index("namespaces") + 2 :], "")[:2]
         if plural not in KINDS:
-            raise Refused(404, "NotFound", f"no kind {plural}")
+            raise RefusedError(404, "NotFound", f"no kind {plural}")
         verb = VERBS.get(self.command) or ("get" if name else "list")
         self._authorize(verb, group, plural, name)
         kind = KINDS[plural]
@@ -186,25 +187,26 @@ class _Handler(BaseHTTPRequestHandler):
     def _change(self, verb: str, kind: str, name: str, body: Any) -> tuple[int, Object]:
         with self.store.lock:
             if verb == "create":
+                body["metadata"].setdefault("namespace", self.path.split("/namespaces/")[1].partition("/")[0])
                 if (kind, body["metadata"]["name"]) in self.store.objects:
-                    raise Refused(409, "AlreadyExists", f"{kind} {body['metadata']['name']} exists")
+                    raise RefusedError(409, "AlreadyExists", f"{kind} {body['metadata']['name']} exists")
                 return 201, self.store.put(body)
             try:
                 found = self.store.get(kind, name)
             except KeyError:
-                raise Refused(404, "NotFound", f"{kind} {name} not found") from None
+                raise RefusedError(404, "NotFound", f"{kind} {name} not found") from None
             if verb == "delete":
                 self.store.remove(kind, name)
             return 200, self.store.put(patched(found, body)) if verb == "patch" else found
 
     def _authorize(self, verb: str, group: str, plural: str, name: str) -> None:
-        token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        account = self.tokens.get(token)
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        account = self.tokens.get(token) if scheme.lower() == "bearer" else None
         if account is None:
-            raise Refused(401, "Unauthorized", "no or a wrong token")
+            raise RefusedError(401, "Unauthorized", "no or a wrong token")
         self.store.asked.append((account, verb, plural))
         if not self.store.may(account, verb, group, plural, name):
-            raise Refused(403, "Forbidden", f"{account} cannot {verb} {plural} {name}")
+            raise RefusedError(403, "Forbidden", f"{account} cannot {verb} {plural} {name}")
 
     def _version(self) -> dict[str, str]:
         return {"resourceVersion": str(self.store.version)}

@@ -24,7 +24,7 @@ OF_A_RAYSERVICE = {
 }
 WAIT_FOR_DASHBOARD = (
     """until python -c "import urllib.request; r=urllib.request.urlopen('{address}/api/gcs_healthz', timeout=10); """
-    """exit(0 if b'success' in r.read() else 1)" >/dev/null 2>&1 ; do echo "Waiting for Ray Dashboard" ; sleep 2 ; done"""
+    """exit(0 if b'success' in r.read() else 1)" >/dev/null 2>&1 ; do echo "Waiting" ; sleep 2 ; done"""
 )
 
 
@@ -81,10 +81,16 @@ def worker_pod(cluster: Object, group_name: str, name: str) -> Object:
 def submitter_pod(job: Object, cluster: Object, job_id: str) -> Object:
     """Make the pod that submits a RayJob's entrypoint, in K8sJobMode."""
     spec = job["spec"]
-    default = {"spec": {"containers": [{"name": "ray-job-submitter", "image": _head_container(cluster)["image"]}], "restartPolicy": "Never"}}
-    template = copy.deepcopy(spec.get("submitterPodTemplate") or default)
-    metadata = {**template.get("metadata", {}), "name": f"{job_id}-submitter", "namespace": job["metadata"]["namespace"]}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    default = {
+        "spec": {
+            "containers": [{"name": "ray-job-submitter", "image": _head_container(cluster)["image"]}],
+            "restartPolicy": "Never",
+        }
+    }
+    template: Object = copy.deepcopy(spec.get("submitterPodTemplate") or default)
+    name, namespace = f"{job_id}-submitter", job["metadata"]["namespace"]
+    metadata = {**template.get("metadata", {}), "name": name, "namespace": namespace}
+    pod: Object = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
     container = pod["spec"]["containers"][0]
     dashboard = f"{head_service(cluster)}:8265"
     if not container.get("command"):

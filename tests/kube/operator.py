@@ -4,6 +4,7 @@ Every half second: what the autoscaler names is deleted, pods that ended are rep
 `replicas` asks for within its minimum and maximum. Records the sizes of all groups at every round.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ class Operator:
         self.made = 0
         self.sizes: list[dict[str, int]] = []
         """Pods of each worker group at every round."""
+        self.addresses: dict[str, str] = {}
+        """Group of every address that a pod ever had."""
         self.failures: list[str] = []
         """Pods that ended by themselves, with the last words of their logs."""
         self._stopping: list[threading.Thread] = []
@@ -53,7 +56,7 @@ class Operator:
 
     @contextmanager
     def running(self) -> "Iterator[Operator]":
-        """Start the head and reconcile for the length of a block; then delete all pods."""
+        """Start the head and reconcile for the length of a block; then end all pods at once."""
         thread = threading.Thread(target=self._reconcile_for_ever, daemon=True)
         thread.start()
         try:
@@ -61,10 +64,10 @@ class Operator:
         finally:
             self._end.set()
             thread.join()
-            for name in list(self.pods):
-                self._delete(name)
             for stopping in self._stopping:
                 stopping.join()
+            for pod in self.pods.values():
+                pod.kill()
 
     def until(self, condition: Callable[[], Any], what: str, deadline_s: float = 240) -> Any:
         """Poll for what must become true; give it."""
@@ -107,8 +110,6 @@ class Operator:
 
     def head_answers(self) -> bool:
         """Whether the head takes workers: KubeRay's init container waits for that."""
-        import socket
-
         try:
             socket.create_connection((self.head.address, GCS_PORT), timeout=1).close()
         except OSError:
@@ -118,6 +119,7 @@ class Operator:
     def _create(self, body: Object) -> None:
         pod = self.kubelet.start(body)
         self.pods[pod.name] = pod
+        self.addresses[pod.address] = body["metadata"]["labels"]["ray.io/group"]
         containers = [
             {"name": name, "state": {"running": {}}, "ready": True, "restartCount": 0} for name in pod.containers
         ]

@@ -60,10 +60,12 @@ class Pod:
         child = self._first_process(container or self.first)
         return ["nsenter", f"--target={child.pid}", "--mount", "--pid", "--net", "--ipc", "--uts"]
 
-    def run(self, *command: str, timeout_s: float = 300, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command inside the first container."""
+    def run(
+        self, *command: str, timeout_s: float = 300, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a command inside the first container, with its environment and what is given here."""
         return subprocess.run(
-            [*self.inside(), *command], env=self.environments[self.first] | environment,
+            [*self.inside(), *command], env={**self.environments[self.first], **(environment or {})},
             capture_output=True, text=True, timeout=timeout_s,
         )  # fmt: skip
 
@@ -80,6 +82,13 @@ class Pod:
             self._stop(container, deadline)
         remove_network(self.name, self.address)
 
+    def kill(self) -> None:
+        """End it at once, with all its processes."""
+        for process in self.containers.values():
+            process.kill()  # unshare --kill-child takes the namespace with it
+            process.wait()
+        remove_network(self.name, self.address)
+
     def _stop(self, container: Object, deadline: float) -> None:
         process = self.containers[container["name"]]
         if process.poll() is None:
@@ -91,7 +100,7 @@ class Pod:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.kill()  # unshare --kill-child takes the namespace with it
+            process.kill()
             process.wait()
 
 
@@ -195,7 +204,7 @@ class Kubelet:
         """Give the folder behind a volume, filled."""
         if "persistentVolumeClaim" in volume:
             return self.shared[volume["persistentVolumeClaim"]["claimName"]]
-        folder = pod.folder / "volumes" / volume["name"]
+        folder = pod.folder / "volumes" / str(volume["name"])
         folder.mkdir(parents=True, exist_ok=True)
         if "emptyDir" in volume:
             folder.chmod(0o1777)
@@ -209,7 +218,11 @@ class Kubelet:
 
 def _field(pod: Pod, path: str) -> str:
     metadata = pod.body["metadata"]
-    values = {"status.podIP": pod.address, "metadata.name": pod.name, "metadata.namespace": metadata["namespace"]}
+    values: dict[str, str] = {
+        "status.podIP": pod.address,
+        "metadata.name": pod.name,
+        "metadata.namespace": metadata["namespace"],
+    }
     values |= {f"metadata.labels['{key}']": str(value) for key, value in metadata.get("labels", {}).items()}
     return values[path]
 

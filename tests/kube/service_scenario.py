@@ -1,0 +1,114 @@
+"""The cluster of the RayService: load takes replicas and nodes to their maximum, calm brings them back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from tests.kube.backing import count_keys
+from tests.kube.dashboard import Dashboard
+from tests.kube.load import Load
+from tests.kube.machine import Machine, say
+from tests.kube.namespaces import ADDRESS, add_host
+from tests.kube.operator import Operator
+from tests.kube.substitutions import TOKEN
+
+SERVICE = "retail-api"
+GROUP = "serve"
+APPLICATIONS = "/api/serve/applications/"
+LIGHT_CLIENTS = 1
+FAR_S = 0.03
+"""How much later the warehouse answers: a request makes about five statements."""
+PATHS = ("/api/v1/sales?limit=20", "/api/v1/datamart/overview", "/api/v1/datamart/revenue")
+
+
+def name_valkey(machine: Machine) -> None:
+    """Let the pods find Valkey under the name that the manifest gives."""
+    options = machine.of("RayService", SERVICE)["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"]
+    host = options["redisAddress"].rpartition("://")[2].partition(":")[0]
+    add_host(ADDRESS, host)
+
+
+def play(machine: Machine, operator: Operator) -> None:
+    """Play the scenario on a cluster whose head is starting."""
+    dashboard = Dashboard(operator.head.address, TOKEN)
+    operator.until(dashboard.is_up, "the service's dashboard")
+    config = yaml.safe_load(machine.of("RayService", SERVICE)["spec"]["serveConfigV2"])
+    operator.until(lambda: _put(dashboard, config), "the first PUT of serveConfigV2")
+    least, most, clients = load_on(config)
+    watched = Watched(dashboard, operator)
+    operator.until(lambda: watched.is_at(least), f"{least} replica(s) at first")
+    load = Load(lambda: operator.of_group(GROUP), PATHS, clients=LIGHT_CLIENTS)
+    machine.road.delay_s = FAR_S
+    with load.running(clients):
+        operator.until(lambda: load.answers[200] > 0, "the first answer")
+        load.clients, load.pause_s = clients, 0.0
+        operator.until(lambda: watched.is_at(most) and len(load.endpoints) >= most, f"load takes it to {most}")
+        grown = {"replicas": watched.running, "nodes": operator.size(GROUP)}
+        operator.until(lambda: len(load.by_pod) >= most, "each of the nodes answers")
+        load.clients, load.pause_s = LIGHT_CLIENTS, 0.3
+        operator.until(lambda: watched.is_at(least), f"calm brings it back to {least}")
+        calm = load.answers[200]
+        operator.until(lambda: load.answers[200] > calm + 5, "it still answers")
+    groups = operator.cluster["spec"]["workerGroupSpecs"]
+    bounds = {group["groupName"]: [group["minReplicas"], group["maxReplicas"]] for group in groups}
+    settled = operator.sizes[first_full(operator.sizes, bounds) :]
+    machine.record(
+        "service",
+        grown=grown, replicas=[least, most], seen=watched.seen, last=watched.running,
+        sent=load.sent, answers=load.answers, by_pod=load.by_pod, failed=load.failures,
+        bounds=bounds, failures=operator.failures, last_nodes=operator.size(GROUP), rounds=len(operator.sizes),
+        most={name: max(sizes[name] for sizes in operator.sizes) for name in bounds},
+        least={name: min(sizes[name] for sizes in settled) for name in bounds}, kept_in_valkey=count_keys(),
+        asked=sorted(set(machine.store.asked)),
+    )  # fmt: skip
+
+
+def first_full(sizes: Sequence[dict[str, int]], bounds: dict[str, list[int]]) -> int:
+    """Give the first round in which every group had its minimum: before it, the first pods are being made."""
+    return next(
+        at for at, round in enumerate(sizes) if all(round[name] >= least for name, (least, _) in bounds.items())
+    )
+
+
+class Watched:
+    """The replicas of the service, as Serve itself counts them."""
+
+    def __init__(self, dashboard: Dashboard, operator: Operator) -> None:
+        self.dashboard, self.operator = dashboard, operator
+        self.running = 0
+        self.seen: list[int] = []
+
+    def is_at(self, count: int) -> bool:
+        """Whether that many replicas run, on that many nodes of their group."""
+        answer = self.dashboard.ask(APPLICATIONS, timeout_s=20)
+        if answer.status != 200:
+            return False
+        self.running = sum(
+            replica["state"] == "RUNNING"
+            for application in answer.json["applications"].values()
+            for deployment in application["deployments"].values()
+            for replica in deployment["replicas"]
+        )
+        if not self.seen or self.seen[-1] != self.running:
+            self.seen.append(self.running)
+            say(f"replicas {self.running}, nodes {self.operator.size(GROUP)}")
+        return self.running == count == self.operator.size(GROUP)
+
+
+def _put(dashboard: Dashboard, config: Any) -> bool:
+    """Hand Serve its configuration as the operator does; it is idempotent and repeated until it is taken."""
+    answer = dashboard.ask(APPLICATIONS, config, method="PUT", timeout_s=60)
+    if answer.status not in {0, 200}:
+        say(f"PUT: {answer.status} {answer.text[-500:]}")
+    assert answer.status not in {400, 401, 403, 404}, answer
+    return answer.status == 200
+
+
+def load_on(config: Any) -> tuple[int, int, int]:
+    """Give the least and most replicas of the one deployment, and the requests at once that call for the most."""
+    [application] = config["applications"]
+    [deployment] = application["deployments"]
+    scaling = deployment["autoscaling_config"]
+    least, most = scaling["min_replicas"], scaling["max_replicas"]
+    return least, most, int(scaling["target_ongoing_requests"] * (most - 0.6))

@@ -1,0 +1,37 @@
+"""Spark through RayDP on the cluster of the RayJob that makes the pairs: executor on `spark`, master on the head."""
+
+from tests.kube.dashboard import ENDED, Dashboard
+from tests.kube.job_scenario import JOB as REFRESH
+from tests.kube.machine import Machine
+from tests.kube.operator import Operator
+from tests.kube.substitutions import TOKEN
+
+JOB = "retail-basket-pairs"
+
+
+def play(machine: Machine, operator: Operator) -> None:
+    """Fill the lake, then make the pairs on Spark; both groups go back to nothing."""
+    migrate = machine.start_job_pod(machine.of("Job", "retail-migrate"), "retail-migrate")
+    dashboard = Dashboard(operator.head.address, TOKEN)
+    operator.until(dashboard.is_up, "the head's dashboard")
+    operator.until(migrate.has_ended, "the migration ends")
+    _run(machine, operator, machine.of("RayJob", REFRESH)["spec"]["entrypoint"], "refresh")
+    operator.until(lambda: not any(operator.sizes[-1].values()), "the groups go back to no pod")
+    _run(
+        machine, operator, f"{machine.of('RayJob', JOB)['spec']['entrypoint']} --join spark --min-support 0.01", "pairs"
+    )
+    operator.until(lambda: not any(operator.sizes[-1].values()), "the groups go back to no pod")
+    machine.record("left", sizes=operator.sizes[-1], failures=operator.failures)
+
+
+def _run(machine: Machine, operator: Operator, entrypoint: str, job_id: str) -> None:
+    dashboard, before = Dashboard(operator.head.address, TOKEN), len(operator.sizes)
+    dashboard.submit(entrypoint, job_id)
+    operator.until(lambda: dashboard.status(job_id) in ENDED, f"the job {job_id} ends", deadline_s=480)
+    sizes = operator.sizes[before:]
+    machine.record(
+        job_id,
+        status=dashboard.status(job_id),
+        log=dashboard.logs(job_id)[-6000:],
+        most={group: max(size[group] for size in sizes) for group in sizes[-1]},
+    )
