@@ -52,11 +52,7 @@ def validate_overlays(
     test_images: Annotated[bool, typer.Option("--test-images", help="Allow digests that are test values.")] = False,
     json: Json = False,
 ) -> None:
-    """Judge overlays by their schemas, by KubeRay's and the house's rules and by Ray's own readers.
-
-    Raises:
-        typer.Exit: With 1 when something is refused.
-    """
+    """Judge overlays by their schemas, by KubeRay's and the house's rules and by Ray's own readers."""
     with _needs_extra(), stdout_is_ours():
         from cluster.manifests import crds as schemas
         from cluster.manifests import operator_values
@@ -76,7 +72,7 @@ def validate_overlays(
                 _show_findings(name, findings)
             counts = ", ".join(f"{overlay.name} ({len(overlay.objects)} objects)" for overlay in loaded)
             say(f"{refused or 'Nothing'} refused: {counts} and the operator's values.")
-    raise typer.Exit(1 if refused else 0)
+    _exit(1 if refused else 0)
 
 
 @cluster_app.command("explain")
@@ -177,3 +173,7 @@ def _together(names: Sequence[str]) -> str:
 def _short(value: Decimal) -> str:
     """Write a number with two decimals at most."""
     return f"{value.quantize(Decimal('0.01')).normalize():f}"
+
+
+def _exit(code: int) -> None:
+    raise typer.Exit(code)

@@ -15,6 +15,8 @@ from cluster.manifests.violation import Violation, worded
 
 KUBERNETES = "1.37"
 """Whose schemas are taken."""
+QUANTITY = r"^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$"
+"""The schemas take any text as a quantity; the API server does not."""
 META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -66,7 +68,10 @@ def _registry() -> Registry[Any]:
 
 @cache
 def _definitions() -> Any:
-    return json.loads((_folder() / "_definitions.json").read_text())
+    definitions = json.loads((_folder() / "_definitions.json").read_text())
+    quantity = {"anyOf": [{"type": ["string", "null"], "pattern": QUANTITY}, {"type": "number"}]}
+    definitions["$defs"]["io.k8s.apimachinery.pkg.api.resource.Quantity"] = quantity
+    return definitions
 
 
 def _folder() -> Any:

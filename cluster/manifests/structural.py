@@ -151,8 +151,12 @@ def _rules(value: Any, schema: Schema, old: Any, path: Path) -> Iterator[Violati
             if old is MISSING:
                 continue
             names["oldSelf"] = old
-        if _program(rule["rule"]).execute(names) is not True:
-            said = rule.get("message") or f"the rule {rule['rule']} does not hold"
+        said = rule.get("message") or f"the rule {rule['rule']} does not hold"
+        try:
+            holds = _program(rule["rule"]).execute(names) is True
+        except (RuntimeError, TypeError, ValueError, KeyError) as error:
+            holds, said = False, f"the rule {rule['rule']} cannot be evaluated: {error}"
+        if not holds:
             yield Violation(dotted(path), said, "Obey the rule of the custom resource's definition.")
 
 

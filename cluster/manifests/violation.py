@@ -52,6 +52,9 @@ def worded(error: ValidationError) -> list[Violation]:
         known = schema.get("properties", {})
         return [unknown([*path, name], known) for name in instance if name not in known]
     if error.context and error.validator in {"anyOf", "oneOf"}:
+        for item in error.context:
+            if item.validator == "pattern":
+                return [Violation(dotted(path), _reason(item))]
         kinds = " and no ".join(_types(item.validator_value) for item in error.context if item.validator == "type")
         return [Violation(dotted(path), f"{_short(instance)} is no {kinds}")]
     return [Violation(dotted(path), _reason(error))]

@@ -48,6 +48,7 @@ def test_every_rendered_object_satisfies_its_schema(overlays: Mapping[str, Overl
         (POLICY, "spec.egress.0.ports.0.port", 5.3, "spec.egress.0.ports.0.port", "5.3 is no"),
         ("Role retail-launcher", "rules.0.verbs", ABSENT, "rules.0.verbs", "required and missing"),
         ("ConfigMap retail-settings", "data.RETAIL_HOME", 1, "data.RETAIL_HOME", "1 is no string"),
+        ("ResourceQuota retail", "spec.hard.[requests.cpu]", "4 cpus", "spec.hard.[requests.cpu]", "does not match"),
         ("Job retail-migrate", "spec.template.spec.container", [], "spec.template.spec.container", "no such field"),
     ],
 )
@@ -71,7 +72,10 @@ def test_what_may_not_change_is_refused_in_an_update_only(edited: Edit, schemas:
 
 
 def test_the_cel_rules_of_deletion_are_evaluated(edited: Edit, schemas: Crds) -> None:
-    rule = {"policy": "DeleteCluster", "condition": {"jobStatus": "FAILED", "jobDeploymentStatus": "Failed"}}
+    rule: dict[str, Any] = {
+        "policy": "DeleteCluster",
+        "condition": {"jobStatus": "FAILED", "jobDeploymentStatus": "Failed"},
+    }
     body = edited("RayJob retail-basket-pairs", "spec.deletionStrategy", {"deletionRules": [rule]})
     fields = [item.field for item in schema.violations(body, schemas)]
     assert fields == ["spec.deletionStrategy.deletionRules.0.condition"]
@@ -134,6 +138,14 @@ STRUCTURE: dict[str, Any] = {
 def test_structural_schemas_are_obeyed(value: dict[str, Any], fields: list[str]) -> None:
     found = structural.judged(structural.filled(value, STRUCTURE), STRUCTURE)
     assert sorted(item.field for item in found) == sorted(fields)
+
+
+@pytest.mark.parametrize(("value", "count"), [({"a": 1}, 0), ({"a": 2}, 1), ({}, 1)])
+def test_a_rule_that_fails_or_cannot_be_evaluated_refuses(value: dict[str, int], count: int) -> None:
+    rule = {"type": "object", "additionalProperties": {}, "x-kubernetes-validations": [{"rule": "self.a == 1"}]}
+    found = structural.judged(value, rule)
+    assert [item.field for item in found] == [""] * count
+    assert all("self.a == 1" in item.reason for item in found)
 
 
 def test_items_of_a_map_are_compared_by_their_key() -> None:
