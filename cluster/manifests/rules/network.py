@@ -10,13 +10,8 @@ from cluster.manifests.rules.rule import Change, Found, Rule
 OPEN_TYPES = {"LoadBalancer", "NodePort"}
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 OPERATOR, EDGE, MONITORING, DNS = "kuberay-operator", "ingress-nginx", "monitoring", "kube-system"
-OUTSIDE: Mapping[str, frozenset[str]] = {
-    OPERATOR: frozenset({"8265"}),
-    EDGE: frozenset({"8000"}),
-    MONITORING: frozenset({"8080"}),
-    DNS: frozenset({"53"}),
-}
-"""Namespaces that the policies may name, with the ports that they are for; docs/kubernetes.md lists them."""
+OUTSIDE = (OPERATOR, EDGE, MONITORING, DNS)
+"""Namespaces that the policies may name; docs/kubernetes.md lists them."""
 
 
 def ways(policy: Manifest) -> Iterator[tuple[str, Body, list[Body]]]:
@@ -84,36 +79,6 @@ def _peers(overlay: Overlay) -> Iterator[Found]:
                     yield Found(policy, field, "It is no pod of this overlay", "Write labels that its pods have.")
 
 
-def _doors(overlay: Overlay) -> Iterator[Found]:
-    rays = [pod.labels() for pod in pods(overlay) if pod.group]
-    for policy in overlay.of("NetworkPolicy"):
-        if not any(selects(policy.spec.get("podSelector"), labels) for labels in rays):
-            continue
-        for path, rule, peers in ways(policy):
-            if not path.startswith("spec.ingress"):
-                continue
-            ports = {str(port.get("port")) for port in rule.get("ports") or ()}
-            if not peers:
-                yield Found(policy, path, "Everyone reaches Ray's pods by it", "Name the peers.")
-            for position, peer in enumerate(peers):
-                allowed = _allowed(peer)
-                if allowed is not None and not (ports and ports <= allowed):
-                    yield Found(
-                        policy, f"{path}.from.{position}",
-                        f"From outside it opens {', '.join(sorted(ports)) or 'every port'} of Ray's pods:"
-                        " whoever reaches them needs the token only, and 6379 is the whole cluster",
-                        f"Open {', '.join(sorted(allowed)) or 'nothing'} to it.",
-                    )  # fmt: skip
-
-
-def _allowed(peer: Body) -> frozenset[str] | None:
-    if "ipBlock" in peer:
-        return frozenset()
-    if "namespaceSelector" not in peer:
-        return None
-    return OUTSIDE.get((peer["namespaceSelector"].get("matchLabels") or {}).get(NAMESPACE_NAME, ""), frozenset())
-
-
 def _load_balancers(overlay: Overlay) -> Iterator[Found]:
     for service in overlay.of("Service"):
         if service.spec.get("type") in OPEN_TYPES:
@@ -147,14 +112,6 @@ def _autoscalers(overlay: Overlay) -> Iterator[Found]:
             )  # fmt: skip
 
 
-SEE_DASHBOARD = {
-    "podSelector": {"matchLabels": {"ray.io/node-type": "head"}},
-    "policyTypes": ["Ingress"],
-    "ingress": [{
-        "from": [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: "monitoring"}}}],
-        "ports": [{"protocol": "TCP", "port": 8265}],
-    }],
-}  # fmt: skip
 STRANGER = {
     "podSelector": {"matchLabels": {"ray.io/node-type": "head"}},
     "policyTypes": ["Ingress"],
@@ -184,12 +141,6 @@ RULES = (
         "peers-exist", "house",
         "A peer of a NetworkPolicy is a pod of the overlay, or a namespace that the docs name.", _peers,
         _new("NetworkPolicy", NETWORKING, STRANGER),
-    ),
-    Rule(
-        "doors", "house; CVE-2023-48022",
-        "From other namespaces only the operator reaches the dashboard, the edge Serve, Prometheus the metrics.",
-        _doors,
-        _new("NetworkPolicy", NETWORKING, SEE_DASHBOARD),
     ),
     Rule(
         "no-load-balancer", "house; CVE-2023-48022", "No Service opens a port beyond the cluster.", _load_balancers,

@@ -148,7 +148,7 @@ RULES = (
     ),
     Rule(
         "settings-reach-pods", "house", "Ray's pods and the migration take the settings and the secrets.", _settings,
-        (Change(MIGRATE, f"{FIRST}.envFrom", [{"configMapRef": {"name": SETTINGS}}]),),
+        (Change(MIGRATE, f"{FIRST}.envFrom", [{"secretRef": {"name": SECRET}}]),),
     ),
     Rule(
         "launcher", "house; ray_apps/launch.py", "A CronJob launches a RayJob from a template that is mounted.",
