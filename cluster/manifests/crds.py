@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,30 +30,23 @@ class Crds:
     def __init__(self, folder: Path) -> None:
         """Keep the folder, whose files `load` has checked."""
         self.folder = folder
-        self._read: dict[str, dict[str, Schema]] = {}
 
     def versions(self, kind: str) -> Mapping[str, Schema]:
         """Give the schemas of a kind by served apiVersion; empty where KubeRay has no such kind."""
-        if kind not in FILES:
-            return {}
-        if kind not in self._read:
-            text = (self.folder / FILES[kind][0]).read_bytes()
-            served = read_document(text)["spec"]["versions"]
-            self._read[kind] = {
-                f"{GROUP}/{version['name']}": version["schema"]["openAPIV3Schema"]
-                for version in served
-                if version["served"]
-            }
-        return self._read[kind]
+        return _served(self.folder / FILES[kind][0]) if kind in FILES else {}
 
     def schema(self, api_version: str, kind: str) -> Schema | None:
         """Give the schema of a kind; None where it has none of that apiVersion."""
         return self.versions(kind).get(api_version)
 
-    @cached_property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds that KubeRay defines."""
-        return tuple(FILES)
+
+@cache
+def _served(file: Path) -> Mapping[str, Schema]:
+    """Read a file once in a process: its checksum says that it is always the same."""
+    versions = read_document(file.read_bytes())["spec"]["versions"]
+    return {
+        f"{GROUP}/{version['name']}": version["schema"]["openAPIV3Schema"] for version in versions if version["served"]
+    }
 
 
 def load(folder: Path | None = None) -> Crds:

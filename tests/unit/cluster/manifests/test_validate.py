@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -142,3 +143,11 @@ def test_the_command_renders_what_kubectl_takes(dev: Overlay) -> None:
     assert "# kuberay/base/api.yaml" in out
     code, out = invoke("render", "dev", "--json")
     assert [item["body"] for item in json.loads(out)["objects"]] == [manifest.body for manifest in listed]
+
+
+@pytest.mark.parametrize("command", ["validate", "explain dev"])
+def test_without_the_extra_it_is_named(command: str) -> None:
+    """As in the image, which has no use for the judges."""
+    code = "import sys; sys.modules['cel'] = None; from ray_apps.cli import main; main()"
+    answer = subprocess.run([sys.executable, "-c", code, "cluster", *command.split()], capture_output=True, text=True)
+    assert (answer.returncode, "retail-data-platform[manifests]" in answer.stderr) == (2, True)
