@@ -47,7 +47,7 @@ def with_changes(overlay: Overlay, changes: Iterable[Change]) -> tuple[Overlay, 
 def templates(manifest: Manifest) -> list[Manifest]:
     """Give the objects that a ConfigMap holds as JSON, as `render` does."""
     data = manifest.body.get("data", {}) if manifest.kind == "ConfigMap" else {}
-    bodies = [json.loads(text) for key, text in data.items() if key.endswith(".json")]
+    bodies = [json.loads(text) for key, text in data.items() if key.endswith(".json") and text.startswith("{")]
     return [Manifest(body, manifest.file) for body in bodies if body.get("kind") == "RayJob"]
 
 
