@@ -1,6 +1,7 @@
 """Rules about a head that comes back: where its state lies and who says so; knows nothing of Redis itself."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from cluster.manifests.objects import Overlay
 from cluster.manifests.rules.parts import at, ray_clusters
@@ -10,6 +11,8 @@ VALIDATION = "KubeRay 1.7.0, validation.go"
 ANNOTATIONS = ("ray.io/ft-enabled", "ray.io/external-storage-namespace")
 VARIABLES = ("RAY_REDIS_ADDRESS", "REDIS_PASSWORD", "REDIS_USERNAME")
 PARAMS = ("redis-password", "redis-username")
+UNSET = ".invalid"
+"""Ends the name that the base gives: the overlay says the right one."""
 OPTIONS = "gcsFaultToleranceOptions"
 REMEDY = f"Say it in {OPTIONS} only."
 
@@ -69,6 +72,19 @@ def _namespace(overlay: Overlay) -> Iterator[Found]:
             )
 
 
+def _redis(overlay: Overlay) -> Iterator[Found]:
+    services = {service.name: service.spec for service in overlay.of("Service")}
+    for cluster in ray_clusters(overlay):
+        address = str((cluster.body.get(OPTIONS) or {}).get("redisAddress") or "")
+        service = services.get(urlsplit(address).hostname or "", {})
+        named = service.get("selector") or not str(service.get("externalName", UNSET)).endswith(UNSET)
+        if address and not named:
+            yield cluster.found(
+                f"{OPTIONS}.redisAddress", f"{address} leads to no Service of the overlay that names a server",
+                f"Name a Service of type ExternalName; its externalName is the server's, and never ends in {UNSET}.",
+            )  # fmt: skip
+
+
 API, SPEC = "RayService retail-api", "spec.rayClusterConfig"
 HEAD = f"{SPEC}.headGroupSpec"
 RULES = (
@@ -91,6 +107,11 @@ RULES = (
         "ft-of-services", "house",
         f"A RayService has {OPTIONS} on Redis, others have none.",
         _services, (Change(API, f"{SPEC}.{OPTIONS}.redisPassword", ABSENT),),
+    ),
+    Rule(
+        "redis-named", "house", "The address of Redis is a Service of the overlay, which names the server.", _redis,
+        (Change("Service retail-redis", "spec.externalName", "redis.invalid"),),
+        found_at=(API, f"{OPTIONS}.redisAddress"),
     ),
     Rule(
         "ft-namespace", "KubeRay 1.7.0, pod.go; KubeRay issue 1297, pull request 5052; Ray pull request 66057",

@@ -219,12 +219,12 @@ class Container:
 
 
 def ray_clusters(overlay: Overlay) -> Iterator[RayCluster]:
-    """Give every Ray cluster of an overlay."""
+    """Give every Ray cluster of an overlay; a RayJob without one is left to the rule `job-cluster`."""
     for manifest in overlay.of(*CLUSTER_PATHS):
         path = CLUSTER_PATHS[manifest.kind]
         body = at(manifest.body, path)
-        if isinstance(body, Mapping):
-            yield RayCluster(manifest, path, body)
+        if body or manifest.kind != "RayJob":
+            yield RayCluster(manifest, path, body or {})
 
 
 def groups(overlay: Overlay) -> Iterator[Group]:

@@ -10,6 +10,7 @@ LEAST_GRACE_S = 60
 """Ray drains a node for up to 30 s after SIGTERM, a replica ends its requests before."""
 RAY_FOLDERS = {"/tmp/ray": "", "/dev/shm": "Memory"}
 """Where Ray writes, with the medium of the volume that must be there."""
+SEEN = "CPU"
 LEAST_OF_HEAD = {"prod": "8Gi"}
 
 
@@ -102,6 +103,8 @@ def _head(overlay: Overlay) -> Iterator[Found]:
 
 def _sees(overlay: Overlay) -> Iterator[Found]:
     for group in groups(overlay):
+        if SEEN not in group.resources:
+            yield group.found(f"resources.{SEEN}", "Ray would take what the pod is limited to", "Say what Ray sees.")
         for seen, resource in (("CPU", "cpu"), ("memory", "memory")):
             value, asked = (
                 group.resources.get(seen),
@@ -161,7 +164,9 @@ RULES = (
             "limits": {"cpu": "2", "memory": "7Gi", "ephemeral-storage": "10Gi"}}),), "prod",
     ),
     Rule(
-        "ray-sees-what-is-there", "house", "Ray hands out no more CPU and memory than the container requests.", _sees,
+        "ray-sees-what-is-there", "house",
+        "Each group says how many CPUs Ray sees; Ray hands out no more than the container requests.",
+        _sees,
         (Change(DEV, f"{ETL}.resources.CPU", "64"),),
     ),
     Rule(

@@ -66,14 +66,16 @@ def _is_peer(entries: list[Body] | None, peer: Peer) -> bool:
 def _has_port(entries: list[Body] | None, port: int) -> bool:
     if not entries:
         return True
-    numbers = [(entry.get("port"), entry.get("endPort", entry.get("port"))) for entry in entries]
+    protocol = "UDP" if port == DNS_PORT else "TCP"
+    fitting = [entry for entry in entries if entry.get("protocol", "TCP") == protocol]
+    numbers = [(entry.get("port"), entry.get("endPort", entry.get("port"))) for entry in fitting]
     return port != ANY_PORT and any(isinstance(low, int) and low <= port <= int(high) for low, high in numbers)
 
 
 def _needed(pod: Pod, heads: list[Pod], neighbours: list[Pod]) -> Iterator[tuple[str, Labels, str, Peer, int]]:
     """Give what a pod must be let do: what for, its labels, direction, peer, port."""
     labels = pod.labels()
-    yield "names", labels, "egress", DNS, DNS_PORT
+    yield "the name server", labels, "egress", DNS, DNS_PORT
     if _takes_warehouse(pod):
         yield "the warehouse", labels, "egress", None, POSTGRES
     if needs(pod):
@@ -95,6 +97,7 @@ def _needed(pod: Pod, heads: list[Pod], neighbours: list[Pod]) -> Iterator[tuple
     if pod.group.is_head and "gcsFaultToleranceOptions" in pod.group.cluster.body:
         yield "Redis", labels, "egress", None, REDIS
         yield "Redis, when its cluster is deleted", {**labels, **CLEANUP}, "egress", None, REDIS
+        yield "the name server", {**labels, **CLEANUP}, "egress", DNS, DNS_PORT
 
 
 def _takes_warehouse(pod: Pod) -> bool:

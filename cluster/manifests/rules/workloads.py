@@ -10,6 +10,7 @@ from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 SETTINGS = "retail-settings"
 SECRET = "retail-secrets"
 HOME = "RETAIL_HOME"
+NEEDED = (HOME, "RETAIL_INBOX")
 LAUNCH = ("python", "-m", "ray_apps.launch")
 LAUNCH_NAME = "RETAIL_LAUNCH_NAME"
 JOB_NAME = "metadata.labels['batch.kubernetes.io/job-name']"
@@ -50,6 +51,8 @@ def _folders(overlay: Overlay) -> Iterator[Found]:
     home = settings[0].get(HOME) if settings else None
     for container in containers(overlay):
         needed = {"/tmp", *([home] if home and _takes(container, "configMapRef", SETTINGS) else [])}
+        if container.is_autoscaler:
+            needed.add("/tmp/ray")
         missing = needed - set(_mounted(container))
         if missing:
             yield container.found(
@@ -70,6 +73,16 @@ def _settings(overlay: Overlay) -> Iterator[Found]:
                 yield container.found(
                     "envFrom", "The project's code would take its defaults: an embedded warehouse, a local lake",
                     f"Take {SETTINGS} and {SECRET} by envFrom.",
+                )  # fmt: skip
+
+
+def _needed(overlay: Overlay) -> Iterator[Found]:
+    for config in overlay.of("ConfigMap"):
+        for name in NEEDED if config.name == SETTINGS else ():
+            if not (config.body.get("data") or {}).get(name):
+                yield Found(
+                    config, f"data.{name}", "A run that is launched is given no options: it would stop at its start",
+                    "State it (docs/settings.md).",
                 )  # fmt: skip
 
 
@@ -149,6 +162,10 @@ RULES = (
     Rule(
         "settings-reach-pods", "house", "Ray's pods and the migration take the settings and the secrets.", _settings,
         (Change(MIGRATE, f"{FIRST}.envFrom", [{"secretRef": {"name": SECRET}}]),),
+    ),
+    Rule(
+        "settings-needed", "house", "The settings name the home folder and the inbox.", _needed,
+        (Change(f"ConfigMap {SETTINGS}", "data.RETAIL_INBOX", ABSENT),),
     ),
     Rule(
         "launcher", "house; ray_apps/launch.py", "A CronJob launches a RayJob from a template that is mounted.",
