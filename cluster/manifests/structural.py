@@ -117,15 +117,14 @@ def _walk(value: Any, schema: Schema, old: Any, path: Path) -> Iterator[Violatio
             yield from _walk(item, inner, before, (*path, name))
     elif isinstance(value, list):
         earlier = _by_key(old, schema) if isinstance(old, list) else {}
+        items = schema.get("items", {KEEPS: True} if schema.get(KEEPS) else {})
         seen = set()
         for position, item in enumerate(value):
             key = _key(item, schema)
             if key is not None and key in seen:
                 yield Violation(dotted((*path, position)), f"{', '.join(key)} is there already", "Name it once.")
             seen.add(key)
-            yield from _walk(
-                item, schema.get("items", {}), MISSING if key is None else earlier.get(key, MISSING), (*path, position)
-            )
+            yield from _walk(item, items, MISSING if key is None else earlier.get(key, MISSING), (*path, position))
 
 
 def _key(item: Any, schema: Schema) -> tuple[str, ...] | None:

@@ -127,7 +127,7 @@ STRUCTURE: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("value", "fields"),
     [
-        ({"any": {"what": {"ever": [1]}}, "maybe": None, "map": {"a.b": 1}, "either": "5%"}, []),
+        ({"any": {"what": {"ever": [1, {"a": 1}]}}, "maybe": None, "map": {"a.b": 1}, "either": "5%"}, []),
         ({"embedded": {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x"}, "spec": {}}}, []),
         ({"embedded": {"status": {}}, "closed": {"a": 1}}, ["embedded.status", "closed.a"]),
         ({"set": ["a", "b", "a"]}, ["set.2"]),
