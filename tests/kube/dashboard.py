@@ -59,3 +59,9 @@ class Dashboard:
     def logs(self, job_id: str) -> str:
         """Give what a job has written."""
         return str(self.ask(f"/api/jobs/{job_id}/logs").json["logs"])
+
+
+def node_addresses(dashboard: Dashboard) -> dict[str, str]:
+    """Give the address of every node that Ray knows, also of those that are gone."""
+    nodes = dashboard.ask("/api/v0/nodes?limit=1000").json["data"]["result"]["result"]
+    return {node["node_id"]: node["node_ip"] for node in nodes}

@@ -13,7 +13,7 @@ from cluster.lease import TABLE as LEASE
 from pipelines.sample import generate_sample, run_here
 from tests.kube import demand
 from tests.kube.auth import knock
-from tests.kube.dashboard import ENDED, Dashboard
+from tests.kube.dashboard import ENDED, Dashboard, node_addresses
 from tests.kube.kuberay import submitter_pod
 from tests.kube.machine import Machine
 from tests.kube.namespaces import STATE
@@ -140,7 +140,7 @@ def _refresh(machine: Machine, operator: Operator, dashboard: Dashboard) -> None
         most_etl=max(sizes["etl"] for sizes in operator.sizes[before:]),
         warehouse=warehouse_figures(machine.warehouse_url),
         addresses=operator.addresses,
-        nodes=_nodes(dashboard),
+        nodes=node_addresses(dashboard),
     )
 
 
@@ -156,12 +156,6 @@ def _refresh_again(machine: Machine, operator: Operator, dashboard: Dashboard) -
 
 def _wait_for(pod: Pod, operator: Operator) -> None:
     operator.until(pod.has_ended, f"pod {pod.name} ends")
-
-
-def _nodes(dashboard: Dashboard) -> dict[str, str]:
-    """Give the address of every node that Ray knows, also of those that are gone."""
-    answer = dashboard.ask("/api/v0/nodes?limit=1000&detail=false").json
-    return {node["node_id"]: node["node_ip"] for node in answer["data"]["result"]["result"]}
 
 
 def warehouse_figures(url: str) -> dict[str, Any]:

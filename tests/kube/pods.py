@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from tests.kube.namespaces import ADDRESS, STATE, add_network, make_mount_point, remove_network
+from tests.kube.namespaces import ADDRESS, STATE, add_host, add_network, make_mount_point, remove_network
 
 Object = dict[str, Any]
 Lookup = Callable[[str, str], Object]
@@ -124,6 +124,7 @@ class Kubelet:
         pod = Pod(body, f"10.88.0.{self.given}", STATE / "pods" / body["metadata"]["name"])
         pod.folder.mkdir(parents=True)
         add_network(pod.name, pod.address)
+        add_host(pod.address, pod.name)  # Java asks for its own machine's name
         for container in body["spec"]["containers"]:
             self._start(pod, container)
         return pod

@@ -1,6 +1,6 @@
 """Spark through RayDP on the cluster of the RayJob that makes the pairs: executor on `spark`, master on the head."""
 
-from tests.kube.dashboard import ENDED, Dashboard
+from tests.kube.dashboard import ENDED, Dashboard, node_addresses
 from tests.kube.job_scenario import JOB as REFRESH
 from tests.kube.machine import Machine
 from tests.kube.operator import Operator
@@ -21,7 +21,26 @@ def play(machine: Machine, operator: Operator) -> None:
         machine, operator, f"{machine.of('RayJob', JOB)['spec']['entrypoint']} --join spark --min-support 0.01", "pairs"
     )
     operator.until(lambda: not any(operator.sizes[-1].values()), "the groups go back to no pod")
-    machine.record("left", sizes=operator.sizes[-1], failures=operator.failures)
+    machine.record(
+        "left",
+        sizes=operator.sizes[-1],
+        failures=operator.failures,
+        actors=_actors(dashboard, operator),
+        bounds={
+            group["groupName"]: [group["minReplicas"], group["maxReplicas"]]
+            for group in operator.cluster["spec"]["workerGroupSpecs"]
+        },
+    )
+
+
+def _actors(dashboard: Dashboard, operator: Operator) -> dict[str, list[str]]:
+    """Give the groups on whose nodes the actors of each class ran."""
+    nodes = node_addresses(dashboard)
+    found: dict[str, set[str]] = {}
+    for actor in dashboard.ask("/api/v0/actors?limit=1000").json["data"]["result"]["result"]:
+        if actor["node_id"] in nodes:
+            found.setdefault(actor["class_name"], set()).add(operator.addresses[nodes[actor["node_id"]]])
+    return {name: sorted(groups) for name, groups in found.items()}
 
 
 def _run(machine: Machine, operator: Operator, entrypoint: str, job_id: str) -> None:
