@@ -3,16 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
-from cluster.manifests.objects import Body, Manifest, Overlay
+from cluster.manifests.objects import RAY_CLUSTERS, Body, Manifest, Overlay
 from cluster.manifests.quantities import amount
 
 Amounts = dict[str, Decimal]
 """By the names of a ResourceQuota: `pods`, `requests.cpu`, `limits.memory`, `requests.nvidia.com/gpu`."""
 
-CLUSTERS = {"RayCluster": (), "RayService": ("rayClusterConfig",), "RayJob": ("rayClusterSpec",)}
-"""Below `spec`, where each kind of KubeRay holds its Ray cluster."""
 AUTOSCALER: Body = {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}}
 """What KubeRay 1.7.0 gives the autoscaler beside the head where `autoscalerOptions.resources` is missing."""
 SUBMITTER: Body = {"requests": {"cpu": "500m", "memory": "200Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
@@ -126,7 +123,7 @@ def shortages(overlay: Overlay) -> list[Shortage]:
 
 def _of(manifest: Manifest) -> Iterator[PodSet]:
     spec = manifest.spec
-    if manifest.kind in CLUSTERS:
+    if manifest.kind in RAY_CLUSTERS:
         if manifest.name:
             yield from _ray(manifest)
     elif manifest.kind in {"Deployment", "StatefulSet"}:
@@ -138,9 +135,7 @@ def _of(manifest: Manifest) -> Iterator[PodSet]:
 
 
 def _ray(manifest: Manifest) -> Iterator[PodSet]:
-    body: Any = manifest.spec
-    for step in CLUSTERS[manifest.kind]:
-        body = body.get(step) or {}
+    body = manifest.ray_cluster
     waits = manifest.kind == "RayJob" and bool(manifest.spec.get("suspend"))
     mode = manifest.spec.get("submissionMode", "K8sJobMode") if manifest.kind == "RayJob" else ""
     beside = []

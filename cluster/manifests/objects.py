@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Body = Mapping[str, Any]
+RAY_CLUSTERS = {"RayCluster": "spec", "RayService": "spec.rayClusterConfig", "RayJob": "spec.rayClusterSpec"}
+"""Where each kind of KubeRay holds its Ray cluster."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,14 @@ class Manifest:
         """Its specification, empty where it has none."""
         spec: Body = self.body.get("spec") or {}
         return spec
+
+    @property
+    def ray_cluster(self) -> Body:
+        """The specification of its Ray cluster, empty where it has none."""
+        body: Body = self.body if self.kind in RAY_CLUSTERS else {}
+        for step in RAY_CLUSTERS.get(self.kind, "").split("."):
+            body = body.get(step) or {}
+        return body
 
     def __str__(self) -> str:
         """Name it for people: `RayService retail-api`, `RayJob (template)`."""

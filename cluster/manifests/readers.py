@@ -6,10 +6,9 @@ from typing import Any
 
 from jsonschema.exceptions import ValidationError as SchemaError
 
-from cluster.manifests.capacity import CLUSTERS
 from cluster.manifests.crds import Crds
 from cluster.manifests.documents import read_document
-from cluster.manifests.objects import Body, Finding, Manifest, Overlay
+from cluster.manifests.objects import RAY_CLUSTERS, Body, Finding, Manifest, Overlay
 from cluster.manifests.schema import with_defaults
 from cluster.manifests.serve_reader import serve_problems
 
@@ -30,7 +29,7 @@ def check(overlay: Overlay, crds: Crds) -> list[Finding]:
     """
     return [
         Finding(RULE, manifest.file, str(manifest), field, reason, "Write it as Ray's reference says.")
-        for manifest in overlay.of(*CLUSTERS)
+        for manifest in overlay.of(*RAY_CLUSTERS)
         for field, reason in (*_serve(manifest), *_environment(manifest), *_autoscaler(manifest, crds))
     ]
 
@@ -96,13 +95,10 @@ def _autoscaler(manifest: Manifest, crds: Crds) -> Iterator[tuple[str, str]]:
     from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
     from ray.autoscaler.v2.instance_manager.config import AutoscalingConfig
 
-    cluster: Any = with_defaults(manifest.body, crds)["spec"]
-    for step in CLUSTERS[manifest.kind]:
-        cluster = cluster.get(step) or {}
-    field = ".".join(("spec", *CLUSTERS[manifest.kind]))
+    cluster: Any = Manifest(with_defaults(manifest.body, crds)).ray_cluster
     named = {"name": manifest.name, "namespace": str(manifest.body["metadata"].get("namespace", ""))}
     try:
         read = _derive_autoscaling_config_from_ray_cr({"metadata": named, "spec": cluster})
         AutoscalingConfig(configs=read, skip_content_hash=True).get_node_type_configs()
     except REFUSALS as error:
-        yield field, f"the autoscaler cannot read it: {type(error).__name__} {error}"
+        yield RAY_CLUSTERS[manifest.kind], f"the autoscaler cannot read it: {type(error).__name__} {error}"

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from cluster.manifests.objects import Body, Manifest, Overlay
+from cluster.manifests.objects import RAY_CLUSTERS, Body, Manifest, Overlay
 from cluster.manifests.quantities import amount
 from cluster.manifests.rules.rule import Found
 
-CLUSTER_PATHS = {"RayCluster": "spec", "RayService": "spec.rayClusterConfig", "RayJob": "spec.rayClusterSpec"}
-"""Where each kind of KubeRay holds its Ray cluster."""
 POD_PATHS = {
     "Pod": "",
     "Deployment": "spec.template",
@@ -220,11 +218,9 @@ class Container:
 
 def ray_clusters(overlay: Overlay) -> Iterator[RayCluster]:
     """Give every Ray cluster of an overlay; a RayJob without one is left to the rule `job-cluster`."""
-    for manifest in overlay.of(*CLUSTER_PATHS):
-        path = CLUSTER_PATHS[manifest.kind]
-        body = at(manifest.body, path)
-        if body or manifest.kind != "RayJob":
-            yield RayCluster(manifest, path, body or {})
+    for manifest in overlay.of(*RAY_CLUSTERS):
+        if manifest.ray_cluster or manifest.kind != "RayJob":
+            yield RayCluster(manifest, RAY_CLUSTERS[manifest.kind], manifest.ray_cluster)
 
 
 def groups(overlay: Overlay) -> Iterator[Group]:
