@@ -69,15 +69,20 @@ def _below(pid: int) -> dict[int, float]:
     return found
 
 
-@pytest.fixture(scope="session")
-def rendered() -> list[Manifest]:
-    """The dev overlay; a laptop without kubectl skips, CI fails."""
+def dev_overlay() -> list[Manifest]:
+    """Render the dev overlay; a laptop without kubectl skips, CI fails."""
     try:
         return render("dev")
     except ConfigurationError as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def rendered() -> list[Manifest]:
+    """The dev overlay."""
+    return dev_overlay()
 
 
 @pytest.fixture(scope="session")

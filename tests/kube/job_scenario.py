@@ -14,18 +14,17 @@ from pipelines.sample import generate_sample, run_here
 from tests.kube import demand
 from tests.kube.auth import knock
 from tests.kube.dashboard import ENDED, Dashboard, node_addresses
-from tests.kube.kuberay import submitter_pod
 from tests.kube.machine import Machine
 from tests.kube.namespaces import STATE
-from tests.kube.operator import Operator
+from tests.kube.operator import Operator, scaled
 from tests.kube.pods import Pod
+from tests.kube.submitter import submitter_pod
 from tests.kube.substitutions import TOKEN
 
 JOB = "retail-daily-refresh"
 LINES, SEED = 20_000, 5
 CLAIM = "retail-lake"
 PYTHON = "python"
-GROUPS = ("etl", "spark")
 
 
 def deliver(machine: Machine) -> None:
@@ -66,16 +65,7 @@ def finish(machine: Machine, operator: Operator) -> None:
     """Run the job once more; wait until no worker is left, and keep what the operator saw."""
     _refresh_again(machine, operator, Dashboard(operator.head.address, TOKEN))
     operator.until(lambda: not any(operator.sizes[-1].values()), "both groups go back to no pod")
-    groups = operator.cluster["spec"]["workerGroupSpecs"]
-    machine.record(
-        "job_sizes",
-        rounds=len(operator.sizes),
-        most={group: max(sizes[group] for sizes in operator.sizes) for group in GROUPS},
-        least={group: min(sizes[group] for sizes in operator.sizes) for group in GROUPS},
-        last=operator.sizes[-1],
-        bounds={group["groupName"]: [group["minReplicas"], group["maxReplicas"]] for group in groups},
-        failures=operator.failures,
-    )
+    machine.record("job_sizes", **scaled(operator))
 
 
 def _demand(operator: Operator) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""What KubeRay 1.7.0 makes of a manifest: the pods of a RayCluster and the submitter of a RayJob.
+"""What KubeRay 1.7.0 makes of a manifest: the RayCluster of a RayJob or RayService, and its pods.
 
 Follows the operator's `BuildPod` and what it calls, as far as our manifests use it. Knows no process and no address.
 """
@@ -6,7 +6,6 @@ Follows the operator's `BuildPod` and what it calls, as far as our manifests use
 import copy
 import json
 import math
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,10 +21,6 @@ OF_A_RAYSERVICE = {
     "RAY_gcs_server_request_timeout_seconds": "5",
     "RAY_SERVE_KV_TIMEOUT_S": "5",
 }
-WAIT_FOR_DASHBOARD = (
-    """until python -c "import urllib.request; r=urllib.request.urlopen('{address}/api/gcs_healthz', timeout=10); """
-    """exit(0 if b'success' in r.read() else 1)" >/dev/null 2>&1 ; do echo "Waiting" ; sleep 2 ; done"""
-)
 
 
 def head_service(cluster: Object) -> str:
@@ -78,55 +73,6 @@ def worker_pod(cluster: Object, group_name: str, name: str) -> Object:
     return pod
 
 
-def submitter_pod(job: Object, cluster: Object, job_id: str) -> Object:
-    """Make the pod that submits a RayJob's entrypoint, in K8sJobMode."""
-    spec = job["spec"]
-    default = {
-        "spec": {
-            "containers": [{"name": "ray-job-submitter", "image": _head_container(cluster)["image"]}],
-            "restartPolicy": "Never",
-        }
-    }
-    template: Object = copy.deepcopy(spec.get("submitterPodTemplate") or default)
-    name, namespace = f"{job_id}-submitter", job["metadata"]["namespace"]
-    metadata = {**template.get("metadata", {}), "name": name, "namespace": namespace}
-    pod: Object = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
-    container = pod["spec"]["containers"][0]
-    dashboard = f"{head_service(cluster)}:8265"
-    if not container.get("command"):
-        container["command"] = ["/bin/bash", "-ce", "--"]
-        container["args"] = [submit_command(spec, f"http://{dashboard}", job_id)]
-    container.setdefault("env", []).extend(
-        [
-            {"name": "PYTHONUNBUFFERED", "value": "1"},
-            {"name": "RAY_DASHBOARD_ADDRESS", "value": dashboard},
-            {"name": "RAY_JOB_SUBMISSION_ID", "value": job_id},
-        ]
-    )
-    _authenticate(cluster, container)
-    return pod
-
-
-def submit_command(spec: Mapping[str, Any], address: str, job_id: str) -> str:
-    """Give the submitter's command: submit once, then follow the log."""
-    options = [f"--submission-id {job_id}"]
-    if spec.get("runtimeEnvYAML"):
-        import yaml
-
-        options.insert(0, f"--runtime-env-json {shlex.quote(json.dumps(yaml.safe_load(spec['runtimeEnvYAML'])))}")
-    for field, option in (("entrypointNumCpus", "num-cpus"), ("entrypointNumGpus", "num-gpus")):
-        if spec.get(field):
-            options.append(f"--entrypoint-{option} {spec[field]:f}")
-    if spec.get("entrypointResources"):
-        options.append(f"--entrypoint-resources {shlex.quote(spec['entrypointResources'])}")
-    return (
-        f"{WAIT_FOR_DASHBOARD.format(address=address)} ; "
-        f"if ! ray job status --address {address} {job_id} >/dev/null 2>&1 ; "
-        f"then ray job submit --address {address} --no-wait {' '.join(options)} -- {spec['entrypoint'].strip()} ; fi ; "
-        f"ray job logs --address {address} --follow {job_id}"
-    )
-
-
 def _pod(cluster: Object, group: Object, name: str, group_name: str) -> Object:
     template = group["template"]
     labels = {**template.get("metadata", {}).get("labels", {}), **group.get("labels", {})}
@@ -161,7 +107,7 @@ def _start_params(group: Object) -> dict[str, str]:
 def _finish(cluster: Object, pod: Object, params: dict[str, str], head: str) -> None:
     """Give the pod its command and the environment that KubeRay adds."""
     ray = pod["spec"]["containers"][0]
-    _authenticate(cluster, ray)
+    authenticate(cluster, ray)
     params.setdefault("metrics-export-port", "8080")
     params.setdefault("dashboard-agent-listen-port", "52365")
     params["block"] = "true"
@@ -209,7 +155,7 @@ def _autoscaler(cluster: Object, image: str) -> Object:
             {"name": "KUBERAY_GEN_AUTOSCALER_START_CMD", "value": command},
         ],
     }  # fmt: skip
-    _authenticate(cluster, container)
+    authenticate(cluster, container)
     options = cluster["spec"].get("autoscalerOptions", {})
     for field in ("env", "envFrom", "volumeMounts"):
         container[field] = [*container.get(field, []), *options.get(field, [])]
@@ -240,7 +186,8 @@ def _survive_the_head(cluster: Object, ray: Object, params: dict[str, str]) -> N
             ray["env"].append({"name": name, **options[field]})
 
 
-def _authenticate(cluster: Object, container: Object) -> None:
+def authenticate(cluster: Object, container: Object) -> None:
+    """Let a container show the cluster's token."""
     auth = cluster["spec"].get("authOptions", {})
     if auth.get("mode") != "token":
         container.setdefault("env", [])
@@ -287,11 +234,6 @@ def _from_field(name: str, path: str) -> Object:
 
 def _whole(quantity: Any) -> str:
     return str(math.ceil(parse_quantity(quantity)))
-
-
-def _head_container(cluster: Object) -> Object:
-    container: Object = cluster["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
-    return container
 
 
 def _autoscaled_by_v2(cluster: Object) -> bool:

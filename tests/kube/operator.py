@@ -18,6 +18,8 @@ from tests.kube.pods import Kubelet, Pod
 
 Object = dict[str, Any]
 ROUND_S = 0.5
+TOO_SLOW = "timed out during startup"
+"""What `ray start` ends with where the machine is so busy that its raylet needs over 30 s; the pod is made anew."""
 
 
 class Operator:
@@ -31,6 +33,8 @@ class Operator:
         self.made = 0
         self.sizes: list[dict[str, int]] = []
         """Pods of each worker group at every round."""
+        self.asked: list[dict[str, int]] = []
+        """Pods that the autoscaler asked for, at every round."""
         self.addresses: dict[str, str] = {}
         """Group of every address that a pod ever had."""
         self.failures: list[str] = []
@@ -50,6 +54,10 @@ class Operator:
     def of_group(self, group: str) -> list[Pod]:
         """Give the pods of a group that are not being deleted."""
         return [pod for pod in list(self.pods.values()) if pod.body["metadata"]["labels"]["ray.io/group"] == group]
+
+    def serving(self) -> list[Pod]:
+        """Give the pods that the serve service selects, ready or not."""
+        return [pod for pod in list(self.pods.values()) if pod.body["metadata"]["labels"].get("ray.io/serve") == "true"]
 
     def size(self, group: str) -> int:
         return len(self.of_group(group))
@@ -96,8 +104,9 @@ class Operator:
             if pod.has_ended():
                 self.failures.append(f"{name}: {pod.log()[-2000:]}")
                 if name == f"{self.cluster_name}-head":
-                    raise RuntimeError(f"the head ended: {pod.log()[-4000:]} {pod.log('autoscaler')[-4000:]}")
-                self._delete(name)
+                    self._replace_head(pod)
+                else:
+                    self._delete(name)
         for group in groups:
             for name in group.get("scaleStrategy", {}).get("workersToDelete") or []:
                 self._delete(name)
@@ -106,6 +115,7 @@ class Operator:
                 self.made += 1
                 name = f"{self.cluster_name}-{group['groupName']}-worker-{self.made}"
                 self._create(worker_pod(cluster, group["groupName"], name))
+        self.asked.append({group["groupName"]: group["replicas"] for group in groups})
         self.sizes.append({group["groupName"]: self.size(group["groupName"]) for group in groups})
 
     def head_answers(self) -> bool:
@@ -116,8 +126,14 @@ class Operator:
             return False
         return True
 
-    def _create(self, body: Object) -> None:
-        pod = self.kubelet.start(body)
+    def _replace_head(self, pod: Pod) -> None:
+        if TOO_SLOW not in pod.log():
+            raise RuntimeError(f"the head ended: {pod.log()[-4000:]} {pod.log('autoscaler')[-4000:]}")
+        pod.kill()
+        self._create(pod.body, pod.address)
+
+    def _create(self, body: Object, address: str = "") -> None:
+        pod = self.kubelet.start(body, address)
         self.pods[pod.name] = pod
         self.addresses[pod.address] = body["metadata"]["labels"]["ray.io/group"]
         containers = [
@@ -138,3 +154,24 @@ class Operator:
         thread = threading.Thread(target=stop, daemon=True)
         thread.start()
         self._stopping.append(thread)
+
+
+def scaled(operator: Operator, since: int = 0) -> Object:
+    """Give what the operator saw, for the tests outside.
+
+    Args:
+        operator: Of the cluster.
+        since: First round of which the least sizes are told: before it, the first pods are being made.
+    """
+    groups = operator.cluster["spec"]["workerGroupSpecs"]
+    bounds = {group["groupName"]: [group["minReplicas"], group["maxReplicas"]] for group in groups}
+    return {
+        "bounds": bounds,
+        "rounds": len(operator.sizes),
+        "last": operator.sizes[-1],
+        "most": {name: max(sizes[name] for sizes in operator.sizes) for name in bounds},
+        "least": {name: min(sizes[name] for sizes in operator.sizes[since:]) for name in bounds},
+        "most_asked": {name: max(asked[name] for asked in operator.asked) for name in bounds},
+        "failures": [words for words in operator.failures if TOO_SLOW not in words],
+        "too_slow": len([words for words in operator.failures if TOO_SLOW in words]),
+    }

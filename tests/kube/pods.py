@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -105,7 +106,7 @@ class Pod:
 
 
 class Kubelet:
-    """Starts pods; gives each an address that no pod had before."""
+    """Starts pods."""
 
     def __init__(self, lookup: Lookup, image: Mapping[str, str], shared: Mapping[str, Path]) -> None:
         """Take what it needs.
@@ -116,17 +117,19 @@ class Kubelet:
             shared: Folder of each persistent volume claim.
         """
         self.lookup, self.image, self.shared = lookup, image, shared
-        self.given = 1
+        self._addresses = (f"10.88.0.{number}" for number in range(2, 250))
+        self._one_at_a_time = threading.Lock()
 
-    def start(self, body: Object) -> Pod:
-        """Start a pod's containers; it runs when this returns."""
-        self.given += 1
-        pod = Pod(body, f"10.88.0.{self.given}", STATE / "pods" / body["metadata"]["name"])
-        pod.folder.mkdir(parents=True)
-        add_network(pod.name, pod.address)
-        add_host(pod.address, pod.name)  # Java asks for its own machine's name
-        for container in body["spec"]["containers"]:
-            self._start(pod, container)
+    def start(self, body: Object, address: str = "") -> Pod:
+        """Start a pod's containers, at an address that is free again or a new one; it runs when this returns."""
+        with self._one_at_a_time:
+            pod = Pod(body, address or next(self._addresses), STATE / "pods" / body["metadata"]["name"])
+            pod.folder.mkdir(parents=True, exist_ok=True)
+            add_network(pod.name, pod.address)
+            if not address:
+                add_host(pod.address, pod.name)  # Java asks for its own machine's name
+            for container in body["spec"]["containers"]:
+                self._start(pod, container)
         return pod
 
     def _start(self, pod: Pod, container: Object) -> None:

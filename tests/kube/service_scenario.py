@@ -1,6 +1,5 @@
 """The cluster of the RayService: load takes replicas and nodes to their maximum, calm brings them back."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -10,7 +9,7 @@ from tests.kube.dashboard import Dashboard
 from tests.kube.load import Load
 from tests.kube.machine import Machine, say
 from tests.kube.namespaces import ADDRESS, add_host
-from tests.kube.operator import Operator
+from tests.kube.operator import Operator, scaled
 from tests.kube.substitutions import TOKEN
 
 SERVICE = "retail-api"
@@ -38,7 +37,7 @@ def play(machine: Machine, operator: Operator) -> None:
     least, most, clients = load_on(config)
     watched = Watched(dashboard, operator)
     operator.until(lambda: watched.is_at(least), f"{least} replica(s) at first")
-    load = Load(lambda: operator.of_group(GROUP), PATHS, clients=LIGHT_CLIENTS)
+    load = Load(operator.serving, PATHS, clients=LIGHT_CLIENTS)
     machine.road.delay_s = FAR_S
     with load.running(clients):
         operator.until(lambda: load.answers[200] > 0, "the first answer")
@@ -50,24 +49,22 @@ def play(machine: Machine, operator: Operator) -> None:
         operator.until(lambda: watched.is_at(least), f"calm brings it back to {least}")
         calm = load.answers[200]
         operator.until(lambda: load.answers[200] > calm + 5, "it still answers")
-    groups = operator.cluster["spec"]["workerGroupSpecs"]
-    bounds = {group["groupName"]: [group["minReplicas"], group["maxReplicas"]] for group in groups}
-    settled = operator.sizes[first_full(operator.sizes, bounds) :]
+    machine.record("service_sizes", **scaled(operator, since=first_full(operator)))
     machine.record(
         "service",
-        grown=grown, replicas=[least, most], seen=watched.seen, last=watched.running,
+        grown=grown, replicas=[least, most], seen=watched.seen, last=watched.running, last_nodes=operator.size(GROUP),
         sent=load.sent, answers=load.answers, by_pod=load.by_pod, failed=load.failures,
-        bounds=bounds, failures=operator.failures, last_nodes=operator.size(GROUP), rounds=len(operator.sizes),
-        most={name: max(sizes[name] for sizes in operator.sizes) for name in bounds},
-        least={name: min(sizes[name] for sizes in settled) for name in bounds}, kept_in_valkey=count_keys(),
-        asked=sorted(set(machine.store.asked)),
+        kept_in_valkey=count_keys(), asked=sorted(set(machine.store.asked)),
     )  # fmt: skip
 
 
-def first_full(sizes: Sequence[dict[str, int]], bounds: dict[str, list[int]]) -> int:
-    """Give the first round in which every group had its minimum: before it, the first pods are being made."""
+def first_full(operator: Operator) -> int:
+    """Give the first round in which every group had its minimum."""
+    groups = operator.cluster["spec"]["workerGroupSpecs"]
     return next(
-        at for at, round in enumerate(sizes) if all(round[name] >= least for name, (least, _) in bounds.items())
+        at
+        for at, sizes in enumerate(operator.sizes)
+        if all(sizes[one["groupName"]] >= one["minReplicas"] for one in groups)
     )
 
 

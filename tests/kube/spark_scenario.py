@@ -3,7 +3,7 @@
 from tests.kube.dashboard import ENDED, Dashboard, node_addresses
 from tests.kube.job_scenario import JOB as REFRESH
 from tests.kube.machine import Machine
-from tests.kube.operator import Operator
+from tests.kube.operator import Operator, scaled
 from tests.kube.substitutions import TOKEN
 
 JOB = "retail-basket-pairs"
@@ -21,16 +21,7 @@ def play(machine: Machine, operator: Operator) -> None:
         machine, operator, f"{machine.of('RayJob', JOB)['spec']['entrypoint']} --join spark --min-support 0.01", "pairs"
     )
     operator.until(lambda: not any(operator.sizes[-1].values()), "the groups go back to no pod")
-    machine.record(
-        "left",
-        sizes=operator.sizes[-1],
-        failures=operator.failures,
-        actors=_actors(dashboard, operator),
-        bounds={
-            group["groupName"]: [group["minReplicas"], group["maxReplicas"]]
-            for group in operator.cluster["spec"]["workerGroupSpecs"]
-        },
-    )
+    machine.record("left", **scaled(operator), actors=_actors(dashboard, operator))
 
 
 def _actors(dashboard: Dashboard, operator: Operator) -> dict[str, list[str]]:

@@ -35,6 +35,7 @@ def test_their_bounds_are_never_left(played: Played) -> None:
     assert sizes["rounds"] > 20
     for group, (least, most) in sizes["bounds"].items():
         assert least <= sizes["least"][group] <= sizes["most"][group] <= most
+        assert sizes["most_asked"][group] <= most
 
 
 def test_what_an_executor_asks_for_lands_on_spark_and_nothing_else_does(played: Played) -> None:

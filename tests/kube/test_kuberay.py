@@ -10,7 +10,8 @@ from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscali
 from cluster.manifests import crds, schema
 from cluster.manifests.objects import Manifest
 from tests.kube.api_server import RefusedError, Store, patched
-from tests.kube.kuberay import HEAD_GROUP, Object, cluster_of, head_pod, submit_command, worker_pod
+from tests.kube.kuberay import HEAD_GROUP, Object, cluster_of, head_pod, worker_pod
+from tests.kube.submitter import submit_command
 
 HEAD = {"name": "h", "image": "i", "resources": {"limits": {"cpu": 2, "memory": "1Gi"}}}
 WORKER = {"name": "w", "image": "i", "resources": {"requests": {"cpu": "1500m"}}}

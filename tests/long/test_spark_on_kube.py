@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.kube.conftest import Played, play
+from tests.kube.conftest import Played, dev_overlay, play
 from tests.kube.namespaces import require_namespaces
 
 
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Played:
     require_namespaces()
+    dev_overlay()
     return play(tmp_path_factory.mktemp("kube"), "spark")
 
 
@@ -30,5 +31,5 @@ def test_the_executor_is_on_spark_and_the_master_on_the_head(spark: Played) -> N
 
 def test_both_groups_go_back_to_nothing(spark: Played) -> None:
     left = spark.section("left")
-    assert left["sizes"] == {"etl": 0, "spark": 0}
+    assert left["last"] == {"etl": 0, "spark": 0}
     assert left["failures"] == []
