@@ -1,6 +1,5 @@
 """Spark through RayDP on the manifests' own groups: the executor's node comes and goes, its master is on the head."""
 
-import json
 from typing import Any
 
 import pytest
@@ -25,8 +24,9 @@ def test_the_pairs_are_made_on_spark(spark: Played) -> None:
 
 def test_the_executor_is_on_spark_and_the_master_on_the_head(spark: Played) -> None:
     actors = spark.section("left")["actors"]
-    assert [groups for name, groups in actors.items() if "Executor" in name] == [["spark"]], json.dumps(actors)
-    assert [groups for name, groups in actors.items() if "Master" in name] == [["headgroup"]], json.dumps(actors)
+    assert {name for name, groups in actors.items() if "spark" in groups} == {"org.apache.spark.executor.RayDPExecutor"}
+    assert actors["org.apache.spark.executor.RayDPExecutor"] == ["spark"]
+    assert actors["RayDPSparkMaster"] == actors["org.apache.spark.deploy.raydp.RayAppMaster"] == ["headgroup"]
 
 
 def test_both_groups_go_back_to_nothing(spark: Played) -> None:
