@@ -45,7 +45,7 @@ def play(machine: Machine, operator: Operator) -> None:
     """
     migrate = machine.start_job_pod(machine.of("Job", "retail-migrate"), "retail-migrate")
     dashboard = Dashboard(operator.head.address, TOKEN)
-    operator.until(dashboard.is_up, "the head's dashboard")
+    operator.until(lambda: operator.head_is_ready() and dashboard.is_up(), "the head gets ready")
     with ThreadPoolExecutor(3) as aside:
         demanded = aside.submit(_demand, operator)
         knocked = aside.submit(knock, operator.head, TOKEN)

@@ -1,7 +1,8 @@
 """A kubelet as small as our manifests allow: runs the containers of a pod as processes in namespaces of their own.
 
 A container has its own processes, mounts and /tmp; the containers of a pod share its address and its volumes. Volumes,
-environment, command, service account, grace period and read-only root are the pod's. Knows no Ray.
+environment, command, service account, grace period and read-only root are the pod's. Not its user, its capabilities and
+its limits: Ray sees the machine's memory, and puts the object store into its temp folder. Knows no Ray.
 """
 
 import os

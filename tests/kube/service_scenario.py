@@ -31,7 +31,7 @@ def name_valkey(machine: Machine) -> None:
 def play(machine: Machine, operator: Operator) -> None:
     """Play the scenario on a cluster whose head is starting."""
     dashboard = Dashboard(operator.head.address, TOKEN)
-    operator.until(dashboard.is_up, "the service's dashboard")
+    operator.until(lambda: operator.head_is_ready() and dashboard.is_up(), "the head gets ready")
     config = yaml.safe_load(machine.of("RayService", SERVICE)["spec"]["serveConfigV2"])
     operator.until(lambda: _put(dashboard, config), "the first PUT of serveConfigV2")
     least, most, clients = load_on(config)

@@ -13,7 +13,7 @@ def play(machine: Machine, operator: Operator) -> None:
     """Fill the lake, then make the pairs on Spark; both groups go back to nothing."""
     migrate = machine.start_job_pod(machine.of("Job", "retail-migrate"), "retail-migrate")
     dashboard = Dashboard(operator.head.address, TOKEN)
-    operator.until(dashboard.is_up, "the head's dashboard")
+    operator.until(lambda: operator.head_is_ready() and dashboard.is_up(), "the head gets ready")
     operator.until(migrate.has_ended, "the migration ends")
     _run(machine, operator, machine.of("RayJob", REFRESH)["spec"]["entrypoint"], "refresh")
     operator.until(lambda: not any(operator.sizes[-1].values()), "the groups go back to no pod")

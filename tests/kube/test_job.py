@@ -27,7 +27,6 @@ def test_both_groups_grow_to_their_maximum_and_go_back_to_nothing(played: Played
     assert maximum == {"etl": 2, "spark": 1}
     assert played.section("grown")["sizes"] == maximum
     assert sizes["last"] == {"etl": 0, "spark": 0}
-    assert sizes["failures"] == []
 
 
 def test_their_bounds_are_never_left(played: Played) -> None:
