@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from cluster.manifests.objects import Overlay
+from cluster.manifests.objects import Body, Overlay
 from cluster.manifests.rules.parts import at, ray_clusters
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 
@@ -13,6 +13,9 @@ VARIABLES = ("RAY_REDIS_ADDRESS", "REDIS_PASSWORD", "REDIS_USERNAME")
 PARAMS = ("redis-password", "redis-username")
 UNSET = ".invalid"
 """Ends the name that the base gives: the overlay says the right one."""
+REDIS_PORT = 6379
+"""The one that the policies let a head reach."""
+SCHEMES = ("redis", "rediss")
 OPTIONS = "gcsFaultToleranceOptions"
 REMEDY = f"Say it in {OPTIONS} only."
 
@@ -76,12 +79,34 @@ def _redis(overlay: Overlay) -> Iterator[Found]:
     services = {service.name: service.spec for service in overlay.of("Service")}
     for cluster in ray_clusters(overlay):
         address = str((cluster.body.get(OPTIONS) or {}).get("redisAddress") or "")
-        service = services.get(urlsplit(address).hostname or "", {})
-        named = service.get("selector") or not str(service.get("externalName", UNSET)).endswith(UNSET)
-        if address and not named:
+        service = services.get(_host(address), {})
+        if address and not (service.get("selector") or _names_server(service)):
             yield cluster.found(
                 f"{OPTIONS}.redisAddress", f"{address} leads to no Service of the overlay that names a server",
                 f"Name a Service of type ExternalName; its externalName is the server's, and never ends in {UNSET}.",
+            )  # fmt: skip
+
+
+def _names_server(service: Body) -> bool:
+    is_set = not str(service.get("externalName", UNSET)).endswith(UNSET)
+    return is_set and service.get("type") == "ExternalName"
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _address(overlay: Overlay) -> Iterator[Found]:
+    for cluster in ray_clusters(overlay):
+        address = str((cluster.body.get(OPTIONS) or {}).get("redisAddress") or "")
+        right = [f"{scheme}://{_host(address)}:{REDIS_PORT}" for scheme in SCHEMES]
+        if address and address not in right:
+            yield cluster.found(
+                f"{OPTIONS}.redisAddress", f"{address!r} is no address that Ray reads and the policies let pass",
+                f"Write redis://SERVICE:{REDIS_PORT}, or rediss:// for TLS; more than that is the Secret's.",
             )  # fmt: skip
 
 
@@ -112,6 +137,10 @@ RULES = (
         "redis-named", "house", "The address of Redis is a Service of the overlay, which names the server.", _redis,
         (Change("Service retail-redis", "spec.externalName", "redis.invalid"),),
         found_at=(API, f"{OPTIONS}.redisAddress"),
+    ),
+    Rule(
+        "redis-address", "Ray 2.60.0; house", f"The address of Redis is redis:// or rediss://, a name, :{REDIS_PORT}.",
+        _address, (Change(API, f"{SPEC}.{OPTIONS}.redisAddress", "redis://retail-redis:6380"),),
     ),
     Rule(
         "ft-namespace", "KubeRay 1.7.0, pod.go; KubeRay issue 1297, pull request 5052; Ray pull request 66057",

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 
-from cluster.manifests.objects import Overlay
+from cluster.manifests.objects import RAY_CLUSTERS, Overlay
 from cluster.manifests.rules.parts import ray_clusters
 from cluster.manifests.rules.rule import Change, Found, Rule
 
 MOST_CHARACTERS = {"RayCluster": 53, "RayService": 47, "RayJob": 47}
 MOST_OF_CRONJOB = 32
 """The RayJob is named after the CronJob's own Job: its name, a dash, ten digits and `-ray`; 47 together."""
+COMPONENT, RAY = "app.kubernetes.io/component", "ray"
+"""What the install tells apart by (docs/kubernetes.md)."""
 CLUSTER_SCOPED = {"Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding"}
 DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
@@ -65,6 +67,18 @@ def _namespaces(overlay: Overlay) -> Iterator[Found]:
             )  # fmt: skip
 
 
+def _components(overlay: Overlay) -> Iterator[Found]:
+    for manifest in overlay.objects:
+        label = (manifest.body.get("metadata", {}).get("labels") or {}).get(COMPONENT)
+        is_template = manifest.kind == "RayJob" and not manifest.name
+        if not is_template and (manifest.kind in RAY_CLUSTERS) is not (label == RAY):
+            yield Found(
+                manifest, f"metadata.labels.[{COMPONENT}]",
+                f"It is {label}: the install applies all that is not {RAY!r} first, then the migration, then the rest",
+                f"Give it the value {RAY!r} on KubeRay's kinds, and on no other.",
+            )  # fmt: skip
+
+
 RULES = (
     Rule(
         id="ray-names", source="KubeRay 1.7.0, validation.go",
@@ -85,6 +99,12 @@ RULES = (
         says="The groups of a Ray cluster have different names, and none is called `headgroup`.",
         check=_group_names,
         example=(Change("RayCluster retail-dev", "spec.workerGroupSpecs.0.groupName", "headgroup"),),
+    ),
+    Rule(
+        id="applied-in-order", source="house; docs/kubernetes.md",
+        says=f"KubeRay's kinds, and no other, have the label {COMPONENT}: {RAY}; the install applies them last.",
+        check=_components,
+        example=(Change("RayCluster retail-dev", f"metadata.labels.[{COMPONENT}]", "cluster"),),
     ),
     Rule(
         id="namespaces", source="house",

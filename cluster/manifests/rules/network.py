@@ -8,9 +8,20 @@ from cluster.manifests.rules.parts import at, pods, selects
 from cluster.manifests.rules.rule import Change, Found, Rule
 
 OPEN_TYPES = {"LoadBalancer", "NodePort"}
+OPENS = ("externalIPs", "loadBalancerIP", "healthCheckNodePort")
+SERVE_PORTS = (8000, "serve")
+"""Number and name of a serve service's port."""
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 OPERATOR, EDGE, MONITORING, DNS = "kuberay-operator", "ingress-nginx", "monitoring", "kube-system"
-OUTSIDE = (OPERATOR, EDGE, MONITORING, DNS)
+NAME = "app.kubernetes.io/name"
+OUTSIDE_PODS: Mapping[str, Mapping[str, str]] = {
+    OPERATOR: {NAME: "kuberay-operator", "app.kubernetes.io/component": "kuberay-operator"},
+    EDGE: {NAME: "ingress-nginx", "app.kubernetes.io/component": "controller"},
+    MONITORING: {NAME: "prometheus"},
+    DNS: {"k8s-app": "kube-dns"},
+}
+"""Labels that their pods have, as their own charts and clusters write them."""
+OUTSIDE = tuple(OUTSIDE_PODS)
 """Namespaces that the policies may name; docs/kubernetes.md lists them."""
 
 
@@ -81,6 +92,11 @@ def _peers(overlay: Overlay) -> Iterator[Found]:
 
 def _load_balancers(overlay: Overlay) -> Iterator[Found]:
     for service in overlay.of("Service"):
+        for field in OPENS:
+            if service.spec.get(field):
+                yield Found(
+                    service, f"spec.{field}", "It opens the Service beyond the cluster", "Leave it out.",
+                )  # fmt: skip
         if service.spec.get("type") in OPEN_TYPES:
             yield Found(
                 service, "spec.type", f"{service.spec['type']} opens it beyond the cluster",
@@ -88,16 +104,24 @@ def _load_balancers(overlay: Overlay) -> Iterator[Found]:
             )  # fmt: skip
 
 
+def _backends(ingress: Manifest) -> Iterator[tuple[str, Body]]:
+    if ingress.spec.get("defaultBackend"):
+        yield "spec.defaultBackend", ingress.spec["defaultBackend"]
+    for number, rule in enumerate(ingress.spec.get("rules") or ()):
+        for position, path in enumerate(at(rule, "http.paths") or ()):
+            yield f"spec.rules.{number}.http.paths.{position}.backend", path.get("backend") or {}
+
+
 def _ingress(overlay: Overlay) -> Iterator[Found]:
+    made = {f"{service.name}-serve-svc" for service in overlay.of("RayService")}
     for ingress in overlay.of("Ingress"):
-        rules = ingress.spec.get("rules") or ()
-        paths = [path for rule in rules for path in at(rule, "http.paths") or ()]
-        for backend in [ingress.spec.get("defaultBackend"), *(path.get("backend") for path in paths)]:
-            name = str(at(backend, "service.name") or "")
-            if backend and not name.endswith("-serve-svc"):
+        for path, backend in _backends(ingress):
+            name, port = at(backend, "service.name"), at(backend, "service.port") or {}
+            if name not in made or port.get("number", port.get("name")) not in SERVE_PORTS:
                 yield Found(
-                    ingress, "spec", f"{name} is no serve service: the dashboard and the job API run any code",
-                    "Point it at retail-api-serve-svc.",
+                    ingress, path, f"{name} at {port.get('number', port.get('name'))} is no serve service of the"
+                    " overlay at its port: the dashboard and the job API run any code",
+                    f"Point it at {', '.join(sorted(made)) or 'the serve service of a RayService'}, port 8000.",
                 )  # fmt: skip
 
 

@@ -36,6 +36,17 @@ def _cpu(overlay: Overlay) -> Iterator[Found]:
                 )  # fmt: skip
 
 
+def _limits(overlay: Overlay) -> Iterator[Found]:
+    for container in containers(overlay):
+        for resource in ("cpu", "ephemeral-storage"):
+            asked, most = (container.amount(kind, resource) for kind in ("requests", "limits"))
+            if asked and most and (quantity(asked) or 0) > (quantity(most) or 0):
+                yield container.found(
+                    f"resources.limits.{resource}", f"Requests {asked}, limits {most}: the API server refuses the pod",
+                    "Ask for no more than the limit.",
+                )  # fmt: skip
+
+
 def _disk(overlay: Overlay) -> Iterator[Found]:
     for container in containers(overlay):
         for kind in ("requests", "limits"):
@@ -137,6 +148,10 @@ RULES = (
     Rule(
         "cpu-stated", "house", "Every container states requests and limits of CPU.", _cpu,
         (Change(MIGRATE, f"{FIRST}.resources.limits.cpu", ABSENT),),
+    ),
+    Rule(
+        "limits-above-requests", "Kubernetes, validation of pods", "No container asks for more than its limit.",
+        _limits, (Change(MIGRATE, f"{FIRST}.resources.limits.cpu", "500m"),),
     ),
     Rule(
         "disk-limited", "house; KubeRay issue 1087, Ray issue 13877",

@@ -5,6 +5,7 @@ from typing import Any
 
 from cluster.manifests.objects import Body, Manifest, Overlay
 from cluster.manifests.rules.parts import at, join, pods
+from cluster.manifests.rules.rights import is_ours
 from cluster.manifests.rules.rule import Change, Found, Rule
 from cluster.settings import Settings
 
@@ -110,10 +111,11 @@ def _accounts(overlay: Overlay) -> Iterator[Found]:
             )  # fmt: skip
     for binding in overlay.of("RoleBinding"):
         for position, subject in enumerate(binding.body.get("subjects") or ()):
-            if subject.get("name") not in known:
+            if subject.get("name") not in known or not is_ours(binding, subject):
+                named = " ".join(str(subject.get(field)) for field in ("kind", "namespace", "name"))
                 yield Found(
-                    binding, f"subjects.{position}.name", f"{subject.get('name')} is no ServiceAccount of the overlay",
-                    "Name one that is.",
+                    binding, f"subjects.{position}", f"{named} is no ServiceAccount of the overlay",
+                    "Name one that is, with its namespace.",
                 )  # fmt: skip
 
 
@@ -176,7 +178,7 @@ RULES = (
     ),
     Rule(
         "accounts-exist", "house; KubeRay 1.7.0, raycluster_controller.go",
-        "Every pod has a ServiceAccount of the overlay.",
+        "Every pod has a ServiceAccount of the overlay, and a RoleBinding binds no one else.",
         _accounts, (Change(MIGRATE, f"{SPEC}.serviceAccountName", "retail-migrator"),),
     ),
     Rule(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cluster.manifests.objects import Manifest, Overlay
+from cluster.manifests.objects import Body, Manifest, Overlay
 from cluster.manifests.rules.parts import Pod, at, pods
 from cluster.manifests.rules.rule import Change, Found, Rule
 
@@ -28,11 +28,17 @@ def rights(overlay: Overlay, account: str) -> frozenset[Right]:
     roles = {manifest.name: manifest for manifest in overlay.of("Role")}
     found: set[Right] = set()
     for binding in overlay.of("RoleBinding"):
-        subjects = {subject.get("name") for subject in binding.body.get("subjects") or ()}
+        subjects = {subject["name"] for subject in binding.body.get("subjects") or () if is_ours(binding, subject)}
         role = roles.get(str(at(binding.body, "roleRef.name")))
         if account in subjects and role:
             found |= _of_role(role)
     return frozenset(found)
+
+
+def is_ours(binding: Manifest, subject: Body) -> bool:
+    """Say whether the subject of a RoleBinding is a ServiceAccount of the binding's own namespace."""
+    namespace = at(binding.body, "metadata.namespace")
+    return (subject.get("kind"), subject.get("namespace")) == ("ServiceAccount", namespace)
 
 
 def _of_role(role: Manifest) -> set[Right]:

@@ -19,6 +19,24 @@ HEAD_POD, ETL_POD, JOB_POD = f"{HEAD}.template.spec", f"{ETL}.template.spec", "s
 SERVICE = "spec.rayClusterConfig"
 GATEWAY = "spec.serveConfigV2.applications.0.deployments.0"
 
+NETWORK = "NetworkPolicy retail-"
+DNS_PORTS = "spec.egress.0.ports"
+TCP_RANGE = [{"protocol": "TCP", "port": 10002, "endPort": 65535}]
+
+
+def policy(rule: dict[str, Any], direction: str = "ingress") -> dict[str, Any]:
+    spec = {"podSelector": {}, "policyTypes": [direction.capitalize()], direction: [rule]}
+    metadata = {"name": "example", "namespace": "retail"}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def ingress(name: str, port: dict[str, Any]) -> dict[str, Any]:
+    backend = {"service": {"name": name, "port": port}}
+    metadata = {"name": "edge", "namespace": "retail"}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": {
+        "rules": [{"http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}]}}  # fmt: skip
+
+
 REFUSED: list[tuple[str, str, str, Any]] = [
     ("ray-names", API, "metadata.name", "retail-api-" + 40 * "x"),
     ("ray-names", DEV, "metadata.name", "retail-dev-" + 45 * "x"),
@@ -119,6 +137,33 @@ REFUSED: list[tuple[str, str, str, Any]] = [
     ("known-fields", DEV, f"{ETL}.priority", 10),
     ("known-fields", DEV, f"{ETL_POD}.containers.0.command", ["sleep"]),
     ("known-fields", API, "metadata.annotations.[ray.io/overwrite-container-cmd]", "true"),
+    ("no-other-ways", f"{NETWORK}open", "", policy({"ports": TCP_RANGE})),
+    ("no-other-ways", f"{NETWORK}open", "", policy({"ports": [{"protocol": "TCP", "port": 52365}]})),
+    ("no-other-ways", f"{NETWORK}open", "", policy({"ports": [{"port": 22}]}, "egress")),
+    ("no-other-ways", f"{NETWORK}metrics", "spec.ingress.0.ports.0.endPort", 8081),
+    ("no-other-ways", f"{NETWORK}metrics", "spec.ingress.0.ports.0.port", "metrics"),
+    ("no-other-ways", f"{NETWORK}to-redis", DNS_PORTS, [{"port": 6379}, {"protocol": "UDP", "port": 6379}]),
+    ("needed-ways", f"{NETWORK}edge-to-serve", "spec.ingress.0.ports.0.protocol", "UDP"),
+    ("needed-ways", f"{NETWORK}to-warehouse", "spec.egress.0.ports.0.protocol", "UDP"),
+    ("needed-ways", f"{NETWORK}dns", DNS_PORTS, [{"protocol": "UDP", "port": 53}]),
+    ("needed-ways", f"{NETWORK}edge-to-serve", "spec.ingress.0.from.0.podSelector",
+     {"matchLabels": {"app.kubernetes.io/name": "ingress-ngnix"}}),
+    ("least-rights", "RoleBinding retail-ray-head", "subjects.0.namespace", "default"),
+    ("least-rights", "RoleBinding retail-ray-head", "subjects.0.kind", "User"),
+    ("accounts-exist", "RoleBinding retail-ray-head", "subjects.0.namespace", "default"),
+    ("accounts-exist", "RoleBinding retail-ray-head", "subjects.0.kind", "Group"),
+    ("redis-named", "Service retail-redis", "", ABSENT),
+    ("redis-named", "Service retail-redis", "spec.type", "ClusterIP"),
+    ("redis-address", API, f"{SERVICE}.gcsFaultToleranceOptions.redisAddress", "http://retail-redis:6379"),
+    ("redis-address", API, f"{SERVICE}.gcsFaultToleranceOptions.redisAddress", "redis://retail-redis"),
+    ("redis-address", API, f"{SERVICE}.gcsFaultToleranceOptions.redisAddress", "redis://retail-redis:63x9"),
+    ("applied-in-order", "RayService retail-api", "metadata.labels.[app.kubernetes.io/component]", ABSENT),
+    ("applied-in-order", CONFIG, "metadata.labels.[app.kubernetes.io/component]", "ray"),
+    ("limits-above-requests", DEV, "spec.autoscalerOptions.resources.limits.cpu", "100m"),
+    ("no-load-balancer", "Service retail-redis", "spec.externalIPs", ["192.0.2.7"]),
+    ("no-ingress-to-ray", "Ingress edge", "", ingress("other-serve-svc", {"number": 8000})),
+    ("no-ingress-to-ray", "Ingress edge", "", ingress("retail-api-serve-svc", {"number": 8265})),
+    ("no-ingress-to-ray", "Ingress edge", "", ingress("retail-api-serve-svc", {"name": "dashboard"})),
 ]  # fmt: skip
 
 ACCEPTED: list[tuple[str, str, str, Any]] = [
@@ -130,6 +175,10 @@ ACCEPTED: list[tuple[str, str, str, Any]] = [
     ("no-ingress-to-ray", "Ingress edge", "", {
         "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "edge", "namespace": "retail"},
         "spec": {"defaultBackend": {"service": {"name": "retail-api-serve-svc", "port": {"number": 8000}}}}}),
+    ("no-ingress-to-ray", "Ingress edge", "", ingress("retail-api-serve-svc", {"name": "serve"})),
+    ("needed-ways", f"{NETWORK}edge-to-serve", "spec.ingress.0.from.0.podSelector",
+     {"matchLabels": {"app.kubernetes.io/name": "ingress-nginx"}}),
+    ("redis-address", API, f"{SERVICE}.gcsFaultToleranceOptions.redisAddress", "rediss://retail-redis:6379"),
     ("group-names", DEV, f"{ETL}.groupName", "etl-large"),
     ("known-fields", DEV, f"{ETL_POD}.tolerations", [{"key": "pool", "operator": "Exists", "effect": "NoSchedule"}]),
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cluster.manifests.objects import Manifest, Overlay, Versions
-from cluster.manifests.rules.ways import ANY_PORT, Peer, lets
+from cluster.manifests.rules.passage import EVERY, Peer, Port, beyond, lets
 
 POD = {"app": "a"}
 OTHER = {"app": "b"}
@@ -28,33 +28,57 @@ DENY = policy()
 
 
 def test_a_pod_that_no_policy_selects_is_open_and_a_selected_one_is_shut() -> None:
-    assert lets(overlay(), POD, "ingress", "anywhere", 8265)
-    assert lets(overlay(policy(app="b")), POD, "ingress", "anywhere", 8265)
-    assert lets(overlay(policy(direction="egress")), POD, "ingress", "anywhere", 8265)
-    assert not lets(overlay(DENY), POD, "ingress", "anywhere", 8265)
+    assert lets(overlay(), POD, "ingress", "anywhere", ("TCP", 8265))
+    assert lets(overlay(policy(app="b")), POD, "ingress", "anywhere", ("TCP", 8265))
+    assert lets(overlay(policy(direction="egress")), POD, "ingress", "anywhere", ("TCP", 8265))
+    assert not lets(overlay(DENY), POD, "ingress", "anywhere", ("TCP", 8265))
 
 
 @pytest.mark.parametrize(
     ("rule", "peer", "port", "passes"),
     [
-        ({}, "anywhere", 1, True),
-        ({"from": [{"podSelector": {"matchLabels": OTHER}}]}, OTHER, ANY_PORT, True),
-        ({"from": [{"podSelector": {"matchLabels": OTHER}}]}, POD, ANY_PORT, False),
-        ({"from": [{"podSelector": {}}]}, POD, 80, True),
-        ({"from": [{"podSelector": {}}]}, "monitoring", 80, False),
-        ({"from": [MONITORING]}, "monitoring", 80, True),
-        ({"from": [MONITORING]}, "kube-system", 80, False),
-        ({"from": [MONITORING]}, POD, 80, False),
-        ({"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}, None, 80, True),
-        ({"from": [{"podSelector": {}}]}, None, 80, False),
-        ({"ports": [{"port": 80}]}, POD, 80, True),
-        ({"ports": [{"port": 80}]}, POD, 81, False),
-        ({"ports": [{"port": 80}]}, POD, ANY_PORT, False),
-        ({"ports": [{"port": 80, "endPort": 90}]}, POD, 85, True),
-        ({"ports": [{"protocol": "UDP", "port": 80}]}, POD, 80, False),
-        ({"ports": [{"protocol": "TCP", "port": 53}]}, POD, 53, False),
-        ({"ports": [{"protocol": "UDP", "port": 53}]}, POD, 53, True),
+        ({}, "anywhere", ("TCP", 1), True),
+        ({"from": [{"podSelector": {"matchLabels": OTHER}}]}, OTHER, EVERY, True),
+        ({"from": [{"podSelector": {"matchLabels": OTHER}}]}, POD, EVERY, False),
+        ({"from": [{"podSelector": {}}]}, POD, ("TCP", 80), True),
+        ({"from": [{"podSelector": {}}]}, "monitoring", ("TCP", 80), False),
+        ({"from": [MONITORING]}, "monitoring", ("TCP", 80), True),
+        ({"from": [MONITORING]}, "kube-system", ("TCP", 80), False),
+        ({"from": [MONITORING]}, POD, ("TCP", 80), False),
+        ({"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}, None, ("TCP", 80), True),
+        ({"from": [{"podSelector": {}}]}, None, ("TCP", 80), False),
+        ({"ports": [{"port": 80}]}, POD, ("TCP", 80), True),
+        ({"ports": [{"port": 80}]}, POD, ("TCP", 81), False),
+        ({"ports": [{"port": 80}]}, POD, EVERY, False),
+        ({"ports": [{"port": 80, "endPort": 90}]}, POD, ("TCP", 85), True),
+        ({"ports": [{"protocol": "UDP", "port": 80}]}, POD, ("TCP", 80), False),
+        ({"ports": [{"protocol": "TCP", "port": 53}]}, POD, ("UDP", 53), False),
+        ({"ports": [{"protocol": "UDP", "port": 53}]}, POD, ("UDP", 53), True),
+        ({"ports": [{"protocol": "TCP"}]}, POD, ("TCP", 53), True),
+        ({"ports": [{"port": "metrics"}]}, POD, ("TCP", 8080), False),
+        ({"from": [{**MONITORING, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prometheus"}}}]},
+         "monitoring", ("TCP", 80), True),
+        ({"from": [{**MONITORING, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "prom"}}}]},
+         "monitoring", ("TCP", 80), False),
+    ],
+)  # fmt: skip
+def test_rules(rule: dict[str, Any], peer: Peer, port: Port, passes: bool) -> None:
+    assert lets(overlay(DENY, policy(rule, app="a")), POD, "ingress", peer, port) is passes
+
+
+@pytest.mark.parametrize(
+    ("entries", "needed", "port"),
+    [
+        (None, {EVERY}, None),
+        (None, {("TCP", 80)}, EVERY),
+        ([{"port": 80}], {("TCP", 80)}, None),
+        ([{"port": 80, "endPort": 82}], {("TCP", 80), ("TCP", 82)}, ("TCP", 81)),
+        ([{"port": 80, "protocol": "UDP"}], {("TCP", 80)}, ("UDP", 80)),
+        ([{"port": "http"}], {("TCP", 80)}, ("TCP", 0)),
+        ([{"port": 80}, {"port": 22}], {("TCP", 80)}, ("TCP", 22)),
     ],
 )
-def test_rules(rule: dict[str, Any], peer: Peer, port: int, passes: bool) -> None:
-    assert lets(overlay(DENY, policy(rule, app="a")), POD, "ingress", peer, port) is passes
+def test_what_is_not_needed_is_found(
+    entries: list[dict[str, Any]] | None, needed: set[Port], port: Port | None
+) -> None:
+    assert beyond(entries, needed) == port
