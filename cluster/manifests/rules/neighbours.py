@@ -1,13 +1,22 @@
-"""Rules about what stands around Ray's pods: disruption budgets and quotas; knows no policy of the network."""
+"""Rules about what stands around Ray's pods: disruption budgets, quotas, priorities; knows no policy of the network."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from cluster.manifests.capacity import shortages
 from cluster.manifests.objects import Overlay
-from cluster.manifests.rules.parts import Pod, pods, selects, workers
+from cluster.manifests.rules.parts import Pod, join, pods, quantity, ray_clusters, selects, workers
+from cluster.manifests.rules.references import SECRETS
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 
 LIMITED = ("pods", "requests.cpu", "requests.memory", "limits.memory", "requests.ephemeral-storage")
+COUNTED = {
+    "Job": "jobs.batch", "CronJob": "cronjobs.batch", "RayCluster": "rayclusters.ray.io", "RayJob": "rayjobs.ray.io",
+    "RayService": "rayservices.ray.io", "NetworkPolicy": "networkpolicies.networking.k8s.io",
+    "PodDisruptionBudget": "poddisruptionbudgets.policy", "ServiceAccount": "serviceaccounts",
+    "Role": "roles.rbac.authorization.k8s.io", "RoleBinding": "rolebindings.rbac.authorization.k8s.io",
+}  # fmt: skip
+"""A quota's names for the number of objects of a kind."""
 CLOSED = ("services.loadbalancers", "services.nodeports")
 
 
@@ -27,6 +36,26 @@ def _budgets(overlay: Overlay) -> Iterator[Found]:
                 f"{count} PodDisruptionBudgets take {pod.group.name}: without one a drained node may end all of it,"
                 " with two Kubernetes evicts none of its pods", "Select it in one.",
             )  # fmt: skip
+
+
+def _counts(overlay: Overlay) -> Iterator[Found]:
+    for budget in overlay.of("PodDisruptionBudget"):
+        least = budget.spec.get("minAvailable")
+        if "maxUnavailable" in budget.spec or not isinstance(least, int) or least < 1:
+            yield Found(
+                budget, "spec.minAvailable" if "minAvailable" in budget.spec else "spec",
+                "Ray's pods have no scale sub-resource: only a whole number of minAvailable is understood",
+                "State minAvailable, 1 or more, and nothing else.",
+            )  # fmt: skip
+            continue
+        for pod in _serving(overlay):
+            minimum = 1 if pod.group is None or pod.group.is_head else int(pod.group.body.get("minReplicas", 0))
+            if selects(budget.spec.get("selector"), pod.labels()) and least > max(1, minimum - 1):
+                yield Found(
+                    budget, "spec.minAvailable",
+                    f"{least} of the {minimum} pods that the group has at least must stay: no node can be drained",
+                    "Leave one pod of the minimum that may go.",
+                )  # fmt: skip
 
 
 def _spread(overlay: Overlay) -> Iterator[Found]:
@@ -86,6 +115,43 @@ def _quota_holds(overlay: Overlay) -> Iterator[Found]:
         )  # fmt: skip
 
 
+def _objects(overlay: Overlay) -> dict[str, int]:
+    """Count, by a quota's names, what the overlay makes, what the operator makes of it, and the Secrets beside it."""
+    made = Counter(manifest.kind for manifest in overlay.objects if manifest.name)
+    # A head's service each; a RayService has two clusters in an upgrade, and two services of its own.
+    services = sum(4 if cluster.manifest.kind == "RayService" else 1 for cluster in ray_clusters(overlay))
+    short = {
+        "services": made["Service"] + services, "secrets": len(SECRETS), "configmaps": made["ConfigMap"],
+        "persistentvolumeclaims": made["PersistentVolumeClaim"],
+    }  # fmt: skip
+    long = {f"count/{name}": made[kind] for kind, name in COUNTED.items()}
+    return {**short, **{f"count/{name}": number for name, number in short.items()}, **long}
+
+
+def _quota_objects(overlay: Overlay) -> Iterator[Found]:
+    own = _objects(overlay)
+    for quota in overlay.of("ResourceQuota"):
+        for name, hard in (quota.spec.get("hard") or {}).items():
+            if (quantity(hard) or 0) < own.get(name, 0):
+                yield Found(
+                    quota, join("spec.hard", name), f"{hard} is less than {own[name]}, which the overlay itself has",
+                    "Raise it, or leave it out.",
+                )  # fmt: skip
+
+
+def _first(overlay: Overlay) -> Iterator[Found]:
+    values = {one.name: int(one.body.get("value", 0)) for one in overlay.of("PriorityClass")}
+    serving = {str(pod.spec.get("priorityClassName")) for pod in _serving(overlay)}
+    others = {str(pod.spec.get("priorityClassName")) for pod in pods(overlay) if pod.manifest.kind != "RayService"}
+    least = min((values[name] for name in serving if name in values), default=None)
+    for one in overlay.of("PriorityClass"):
+        if least is not None and one.name in others and values[one.name] >= least:
+            yield Found(
+                one, "value", f"{values[one.name]} is not below {least} of the API: a full cluster would keep a job"
+                " and refuse the API's pods", "Keep pipelines below what serves, in classes of their own.",
+            )  # fmt: skip
+
+
 API, SERVE = "RayService retail-api", "spec.rayClusterConfig.workerGroupSpecs.0.template.spec"
 RULES = (
     Rule(
@@ -98,6 +164,19 @@ RULES = (
         "Each group of a RayService, and its head, is in one PodDisruptionBudget, not in two.", _budgets,
         (Change("PodDisruptionBudget retail-api-head", "", ABSENT),),
         found_at=("RayService retail-api", "headGroupSpec.template.metadata.labels"),
+    ),
+    Rule(
+        "budget-counts", "Kubernetes, disruption budgets of pods whose owner has no scale; house",
+        "A PodDisruptionBudget states minAvailable as a number, and one pod of a minimum of two or more may go.",
+        _counts, (Change("PodDisruptionBudget retail-api-serve", "spec.minAvailable", 2),),
+    ),
+    Rule(
+        "quota-holds-objects", "house", "The quota lets all objects of the overlay be made.", _quota_objects,
+        (Change("ResourceQuota retail", "spec.hard.persistentvolumeclaims", "0"),),
+    ),
+    Rule(
+        "serving-first", "house", "The PriorityClass of the API is above that of everything else.", _first,
+        (Change("PriorityClass retail-batch", "value", 200000),),
     ),
     Rule(
         "spread-counts-itself", "house", "A topologySpreadConstraint selects the pods that it stands in.", _spread,

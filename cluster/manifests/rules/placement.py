@@ -1,6 +1,7 @@
 """Rules about what fits where: replicas and executors into their groups; knows no amount of memory."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from cluster.manifests.objects import Manifest, Overlay
 from cluster.manifests.rules.groups import SPARK_GROUP
@@ -72,19 +73,24 @@ def _resources(overlay: Overlay) -> Iterator[Found]:
 
 def _replicas(overlay: Overlay) -> Iterator[Found]:
     for cluster in ray_clusters(overlay):
-        if cluster.manifest.kind != "RayService":
-            continue
-        cpus = [float(quantity(group.resources.get("CPU")) or 0) for group in cluster.workers()]
-        room = sum(cpu * group.body.get("maxReplicas", 0) for cpu, group in zip(cpus, cluster.workers(), strict=True))
-        asked = 0.0
+        share = Decimal(0)
+        nodes = [
+            (quantity(group.resources.get("CPU")) or Decimal(0), int(group.body.get("maxReplicas", 0)))
+            for group in cluster.workers()
+        ]
         for path, deployment in deployments(serve_config(cluster.manifest)):
-            each = float((deployment.get("ray_actor_options") or {}).get("num_cpus", 1))
-            asked += each * (deployment.get("autoscaling_config") or {}).get("max_replicas", 1)
-            if asked > room or each > max(cpus, default=0):
+            each = quantity((deployment.get("ray_actor_options") or {}).get("num_cpus", 1)) or Decimal(0)
+            scaling = deployment.get("autoscaling_config") or {}
+            asked = quantity(scaling.get("max_replicas", 1)) or Decimal(0)
+            if each <= 0:
+                continue  # `replicas-ask-cpus` names it.
+            room = sum(int(cpus / each) * most for cpus, most in nodes)
+            share += asked / room if room else Decimal(2)
+            if share > 1:
                 yield Found(
                     cluster.manifest, f"spec.serveConfigV2.{path}.autoscaling_config.max_replicas",
-                    f"The replicas ask for {asked:g} CPUs, {each:g} each; the groups have {room:g} at their maximum:"
-                    " the others would wait for ever",
+                    f"It asks for {asked} replicas of {each} CPUs each; the groups at their maximum have room for"
+                    f" {room}, other deployments left out: some would wait for ever",
                     "Lower it, or raise the group's maxReplicas.",
                 )  # fmt: skip
 

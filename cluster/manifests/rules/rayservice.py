@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from cluster.manifests.objects import Manifest, Overlay
-from cluster.manifests.rules.parts import Container, RayCluster, at, ray_clusters
+from cluster.manifests.rules.parts import Container, RayCluster, at, quantity, ray_clusters
 from cluster.manifests.rules.rule import ABSENT, Change, Found, Rule
 
 UPGRADE = "NewCluster"
@@ -117,7 +117,8 @@ def _two(overlay: Overlay) -> Iterator[Found]:
     for manifest in overlay.of("RayService"):
         for path, deployment in deployments(serve_config(manifest)):
             scaling = deployment.get("autoscaling_config") or {}
-            if scaling.get("min_replicas", deployment.get("num_replicas", 1)) < LEAST_IN_PRODUCTION:
+            least = scaling.get("min_replicas", deployment.get("num_replicas", 1))
+            if (quantity(least) or 0) < LEAST_IN_PRODUCTION:
                 yield Found(
                     manifest, f"spec.serveConfigV2.{path}.autoscaling_config.min_replicas",
                     "With a single replica each eviction and each roll-out is an outage",

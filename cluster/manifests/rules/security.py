@@ -1,16 +1,22 @@
 """Rules of Kubernetes' pod security level "restricted", and of what runs in a pod; knows no amount of anything."""
 
+import re
 from collections.abc import Iterator
+from functools import cache
 
 from cluster.manifests.objects import Overlay
 from cluster.manifests.rules.parts import at, containers, pods
 from cluster.manifests.rules.rule import ABSENT, OPTIONS, Change, Found, Rule
+from cluster.manifests.tools import PROJECT
 
 RESTRICTED = "Kubernetes, Pod Security Standards, restricted"
 LABEL = "pod-security.kubernetes.io/enforce"
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 HOST = ("hostNetwork", "hostPID", "hostIPC", "hostUsers")
 TEST_DIGEST = "sha256:" + 64 * "0"
+PLACEHOLDERS = (".example", ".invalid", ".test")
+"""Ends of host names that nobody can own."""
+CONTAINERFILE = PROJECT / "kuberay" / "image" / "Containerfile"
 SECRET_WORDS = ("PASSWORD", "TOKEN", "SECRET", "CREDENTIAL", "STORAGE_OPTIONS", "WAREHOUSE_URL")
 
 
@@ -105,6 +111,50 @@ def _real_digests(overlay: Overlay) -> Iterator[Found]:
             )  # fmt: skip
 
 
+def _real_hosts(overlay: Overlay) -> Iterator[Found]:
+    told: set[str] = set()
+    for container in () if overlay.test_images else containers(overlay):
+        image, owner = str(container.body.get("image", "")), str(container.pod.manifest)
+        is_placeholder = image.partition("/")[0].partition(":")[0].endswith(PLACEHOLDERS)
+        if is_placeholder and not image.endswith(TEST_DIGEST) and owner not in told:
+            told.add(owner)
+            yield container.found(
+                "image", f"{image}: its host is a placeholder", "Write your registry's name in components/images."
+            )
+    for service in () if overlay.test_images else overlay.of("Service"):
+        if str(service.spec.get("externalName", "")).rstrip(".").endswith(PLACEHOLDERS):
+            yield Found(
+                service, "spec.externalName", f"{service.spec['externalName']} is a placeholder",
+                "Write the server's name in the overlay (docs/kubernetes.md).",
+            )  # fmt: skip
+
+
+def _real(overlay: Overlay) -> Iterator[Found]:
+    yield from _real_digests(overlay)
+    yield from _real_hosts(overlay)
+
+
+def _ids(overlay: Overlay) -> Iterator[Found]:
+    uid, gid = image_ids()
+    wanted = {"runAsUser": uid, "runAsGroup": gid, "fsGroup": gid}
+    for pod in pods(overlay):
+        context = pod.spec.get("securityContext") or {}
+        for field, value in wanted.items():
+            if context.get(field) != value:
+                yield pod.found(
+                    f"spec.securityContext.{field}",
+                    f"It is {context.get(field)}, the image's is {value}: its volumes could not be written",
+                    f"Set it to {value}.",
+                )  # fmt: skip
+
+
+@cache
+def image_ids() -> tuple[int, int]:
+    """Read the user and the group of the image from its Containerfile."""
+    user = re.search(r"^USER (\d+):(\d+)$", CONTAINERFILE.read_text(), re.MULTILINE)
+    return (int(user[1]), int(user[2])) if user else (0, 0)
+
+
 def _one_image(overlay: Overlay) -> Iterator[Found]:
     named = [(container, str(container.body.get("image"))) for container in containers(overlay)]
     images = [(container, image) for container, image in named if "@" in image]
@@ -164,9 +214,14 @@ RULES = (
         (Change("Job retail-migrate", "spec.template.spec.containers.0.image", "registry.example/retail:latest"),),
     ),
     Rule(
-        "real-digests", "house", "No digest is the test value of 64 zeros, unless validate is told `--test-images`.",
-        _real_digests, (Change(OPTIONS, "test_images", False),),
+        "real-digests", "house",
+        "Unless validate is told `--test-images`, no digest is the test value of 64 zeros and no host a placeholder.",
+        _real, (Change(OPTIONS, "test_images", False),),
         found_at=("RayService retail-api", "headGroupSpec.template.spec.containers.0.image"),
+    ),
+    Rule(
+        "ids-of-the-image", "house", "Pods run as the image's user and group, and their volumes are that group's.",
+        _ids, (Change("Job retail-migrate", "spec.template.spec.securityContext.fsGroup", ABSENT),),
     ),
     Rule(
         "one-image", "house", "Head, workers and jobs run one image.", _one_image,

@@ -7,7 +7,7 @@ import pytest
 
 from cluster.manifests.objects import Overlay
 from cluster.manifests.rules import RULES
-from cluster.manifests.rules.rule import ABSENT, Change
+from cluster.manifests.rules.rule import ABSENT, OPTIONS, Change
 from tests.unit.cluster.manifests.rules.changes import with_changes
 
 BY_ID = {rule.id: rule for rule in RULES}
@@ -19,6 +19,8 @@ HEAD_POD, ETL_POD, JOB_POD = f"{HEAD}.template.spec", f"{ETL}.template.spec", "s
 SERVICE = "spec.rayClusterConfig"
 GATEWAY = "spec.serveConfigV2.applications.0.deployments.0"
 
+LAUNCHER = "spec.jobTemplate.spec.template.spec.containers.0"
+BUDGET, QUOTA = "PodDisruptionBudget retail-api-serve", "ResourceQuota retail"
 NETWORK = "NetworkPolicy retail-"
 DNS_PORTS = "spec.egress.0.ports"
 TCP_RANGE = [{"protocol": "TCP", "port": 10002, "endPort": 65535}]
@@ -161,6 +163,37 @@ REFUSED: list[tuple[str, str, str, Any]] = [
     ("applied-in-order", CONFIG, "metadata.labels.[app.kubernetes.io/component]", "ray"),
     ("limits-above-requests", DEV, "spec.autoscalerOptions.resources.limits.cpu", "100m"),
     ("no-load-balancer", "Service retail-redis", "spec.externalIPs", ["192.0.2.7"]),
+    ("budget-counts", BUDGET, "spec.minAvailable", "50%"),
+    ("budget-counts", BUDGET, "spec.minAvailable", 0),
+    ("budget-counts", BUDGET, "spec.maxUnavailable", 1),
+    ("budget-counts", "PodDisruptionBudget retail-api-head", "spec.minAvailable", 2),
+    ("quota-holds-objects", QUOTA, "spec.hard.secrets", "2"),
+    ("quota-holds-objects", QUOTA, "spec.hard.configmaps", "1"),
+    ("quota-holds-objects", QUOTA, "spec.hard.services", "3"),
+    ("quota-holds-objects", QUOTA, "spec.hard.[count/rayclusters.ray.io]", "0"),
+    ("serving-first", "PriorityClass retail-serving", "value", 1000),
+    ("schedule-happens", CRON, "spec.schedule", "0 15 3 * * *"),
+    ("schedule-happens", CRON, "spec.schedule", "75 30 * * *"),
+    ("schedule-happens", CRON, "spec.schedule", "TZ=UTC 15 3 * * *"),
+    ("schedule-happens", CRON, "spec.schedule", "15 3 31 4,6 *"),
+    ("schedule-happens", CRON, "spec.schedule", "@daily"),
+    ("schedule-happens", CRON, "spec.timeZone", "Europe/Londn"),
+    ("launch-has-owner", CRON, f"{LAUNCHER}.args", ["--owner", "$(LAUNCHER_JOB)"]),
+    ("launch-has-owner", CRON, f"{LAUNCHER}.args.3", "$(LAUNCHER_JOB)"),
+    ("programs-exist", "RayJob retail-daily-refresh", "spec.entrypoint", "python -m ray_apps.nightly"),
+    ("programs-exist", CRON, f"{LAUNCHER}.command.2", "ray_apps.lanch"),
+    ("import-paths-exist", API, "spec.serveConfigV2.applications.0.import_path", "serve.apps:gateway"),
+    ("import-paths-exist", API, "spec.serveConfigV2.applications.0.import_path", "serve.app"),
+    ("replicas-ask-cpus", API, f"{GATEWAY}.ray_actor_options.num_cpus", "1"),
+    ("replicas-resources", API, f"{GATEWAY}.ray_actor_options.num_gpus", 1),
+    ("replicas-resources", API, f"{GATEWAY}.ray_actor_options.resources", {"models": 2}),
+    ("replicas-environment", API, f"{GATEWAY}.ray_actor_options.runtime_env", {"working_dir": "s3://code/app.zip"}),
+    ("replica-counts", API, f"{GATEWAY}.autoscaling_config.min_replicas", "2"),
+    ("replica-counts", API, f"{GATEWAY}.num_replicas", "2"),
+    ("replicas-fit-groups", API, GATEWAY, {
+        "name": "Gateway", "ray_actor_options": {"num_cpus": 0.6}, "autoscaling_config": {"max_replicas": 4}}),
+    ("ids-of-the-image", DEV, f"{HEAD_POD}.securityContext.fsGroup", 1000),
+    ("ids-of-the-image", MIGRATE, f"{JOB_POD}.securityContext.runAsGroup", ABSENT),
     ("no-ingress-to-ray", "Ingress edge", "", ingress("other-serve-svc", {"number": 8000})),
     ("no-ingress-to-ray", "Ingress edge", "", ingress("retail-api-serve-svc", {"number": 8265})),
     ("no-ingress-to-ray", "Ingress edge", "", ingress("retail-api-serve-svc", {"name": "dashboard"})),
@@ -178,6 +211,11 @@ ACCEPTED: list[tuple[str, str, str, Any]] = [
     ("no-ingress-to-ray", "Ingress edge", "", ingress("retail-api-serve-svc", {"name": "serve"})),
     ("needed-ways", f"{NETWORK}edge-to-serve", "spec.ingress.0.from.0.podSelector",
      {"matchLabels": {"app.kubernetes.io/name": "ingress-nginx"}}),
+    ("schedule-happens", CRON, "spec.schedule", "*/15 8-18 * jan-jun mon,wed"),
+    ("schedule-happens", CRON, "spec.schedule", "0 3 31 4 5"),
+    ("replicas-resources", API, f"{GATEWAY}.ray_actor_options.resources", {"models": 1}),
+    ("replicas-environment", API, f"{GATEWAY}.ray_actor_options.runtime_env", {"env_vars": {"A": "b"}}),
+    ("quota-holds-objects", QUOTA, "spec.hard.secrets", "20"),
     ("redis-address", API, f"{SERVICE}.gcsFaultToleranceOptions.redisAddress", "rediss://retail-redis:6379"),
     ("group-names", DEV, f"{ETL}.groupName", "etl-large"),
     ("known-fields", DEV, f"{ETL_POD}.tolerations", [{"key": "pool", "operator": "Exists", "effect": "NoSchedule"}]),
@@ -198,3 +236,11 @@ def test_refused(overlays: Mapping[str, Overlay], case: tuple[str, str, str, Any
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: f"{case[0]}:{case[2][-40:]}:{str(case[3])[:12]}")
 def test_accepted(overlays: Mapping[str, Overlay], case: tuple[str, str, str, Any]) -> None:
     assert _found(overlays, case) == []
+
+
+def test_placeholders_are_refused_with_real_images(overlays: Mapping[str, Overlay]) -> None:
+    image = Change(MIGRATE, f"{JOB_POD}.containers.0.image", "registry.example/retail@sha256:" + 32 * "5e")
+    changed, _ = with_changes(overlays["prod"], [Change(OPTIONS, "test_images", False), image])
+    found = BY_ID["real-digests"].findings(changed)
+    named = {finding.object: finding.reason for finding in found if "placeholder" in finding.reason}
+    assert set(named) == {MIGRATE, "Service retail-redis"}
