@@ -178,12 +178,15 @@ class Kubelet:
             keep.mkdir(parents=True, exist_ok=True)
             lines.append(f"mount --rbind {shlex.quote(str(path))} {keep}")
         lines.append("mount -t tmpfs -o mode=1777 tmpfs /tmp")
-        for number, path in enumerate(kept):
-            lines += [f"mkdir -p {shlex.quote(str(path))}", f"mount --rbind {STATE}/keep/{number} {path}"]
         volumes = {volume["name"]: volume for volume in pod.body["spec"].get("volumes", [])}
         # The outer mounts first, as the kubelet does: /tmp before /tmp/ray.
         for mount in sorted(container.get("volumeMounts", []), key=lambda mount: str(mount["mountPath"])):
             lines += self._mount(pod, volumes[mount["name"]], mount)
+        for number, path in enumerate(kept):  # on top of a volume at /tmp, too
+            lines += [
+                f"mkdir -p {shlex.quote(str(path))}",
+                f"mount --rbind {STATE}/keep/{number} {shlex.quote(str(path))}",
+            ]
         if pod.body["spec"].get("automountServiceAccountToken", True):
             account = STATE / "accounts" / pod.body["spec"].get("serviceAccountName", "default")
             ACCOUNT.mkdir(parents=True, exist_ok=True)
