@@ -183,10 +183,8 @@ class Kubelet:
         for mount in sorted(container.get("volumeMounts", []), key=lambda mount: str(mount["mountPath"])):
             lines += self._mount(pod, volumes[mount["name"]], mount)
         for number, path in enumerate(kept):  # on top of a volume at /tmp, too
-            lines += [
-                f"mkdir -p {shlex.quote(str(path))}",
-                f"mount --rbind {STATE}/keep/{number} {shlex.quote(str(path))}",
-            ]
+            target = shlex.quote(str(path))
+            lines += [f"mkdir -p {target}", f"mount --rbind {STATE}/keep/{number} {target}"]
         if pod.body["spec"].get("automountServiceAccountToken", True):
             account = STATE / "accounts" / pod.body["spec"].get("serviceAccountName", "default")
             ACCOUNT.mkdir(parents=True, exist_ok=True)
