@@ -82,8 +82,18 @@ NOT_USED = (
 """What KubeRay has rules for and no manifest uses: this rule refuses it, so those rules are not written."""
 
 
-def _leaves(body: Any, allowed: frozenset[str], path: str = "", pattern: str = "") -> Iterator[str]:
-    """Give the paths that no entry allows, as high up as can be."""
+def unlisted(body: Any, allowed: frozenset[str], path: str = "", pattern: str = "") -> Iterator[str]:
+    """Give the paths that no entry allows, as high up as can be.
+
+    Args:
+        body: What is judged.
+        allowed: Dotted paths, `*` for a position; each allows all that is below it.
+        path: Of the body itself.
+        pattern: The same with `*`.
+
+    Yields:
+        Dotted paths.
+    """
     if pattern in allowed:
         return
     if pattern and not any(entry.startswith(f"{pattern}.") for entry in allowed):
@@ -92,7 +102,7 @@ def _leaves(body: Any, allowed: frozenset[str], path: str = "", pattern: str = "
     items = body.items() if isinstance(body, Mapping) else enumerate(body) if isinstance(body, list) else ()
     for key, value in items:
         step = "*" if isinstance(key, int) else str(key)
-        yield from _leaves(value, allowed, join(path, key), f"{pattern}.{step}" if pattern else step)
+        yield from unlisted(value, allowed, join(path, key), f"{pattern}.{step}" if pattern else step)
 
 
 def _fields(overlay: Overlay) -> Iterator[Found]:
@@ -103,7 +113,7 @@ def _fields(overlay: Overlay) -> Iterator[Found]:
         if manifest.kind not in FIELDS:
             yield Found(manifest, "kind", "No rule judges this kind", remedy)
             continue
-        for path in _leaves(manifest.spec, FIELDS[manifest.kind]):
+        for path in unlisted(manifest.spec, FIELDS[manifest.kind]):
             yield Found(manifest, f"spec.{path}", "No rule judges this field", remedy)
         for name in at(manifest.body, "metadata.annotations") or {}:
             if name.startswith(GROUP_OF_KUBERAY) and name not in MARKS:

@@ -82,16 +82,34 @@ def test_the_values_of_the_operator_are_right() -> None:
         ("values-more.yaml", "featureGates: []", "featureGates"),
         ("values-more.yaml", "env: []", "env"),
         ("values-more.yaml", "image: {tag: v1.7.0}", "image.tag"),
+        ("values-more.yaml", f"image: {{tag: '{DIGEST.replace('v1.7.0', 'v1.6.2')}'}}", "image.tag"),
+        ("values-more.yaml", "image: {repository: registry.example/operator}", "image.repository"),
+        ("values.yaml", "resources: {limit: {cpu: 200m}}", "resources.limit"),
+        ("values.yaml", "metrics: {serviceMonitor: {enable: true}}", "metrics.serviceMonitor.enable"),
+        ("values.yaml", "env: [{name: RAYJOB_STATUS_TIMEOUT, value: '900'}]", "env.0.name"),
+        ("values.yaml", "env: [{name: ENABLE_ZERO_DOWNTIME, value: true}]", "env.0.value"),
+        ("values-more.yaml", "watchNamespace: [retial]", "watchNamespace"),
     ],
 )
 def test_wrong_values_are_refused(tmp_path: Path, file: str, text: str, field: str) -> None:
     folder = tmp_path / "operator"
     folder.mkdir()
-    (folder / "values.yaml").write_text(f"image: {{tag: '{DIGEST}'}}\n")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/kustomization.yaml").write_text("namespace: retail\n")
+    (folder / "values.yaml").write_text(f"image: {{tag: '{DIGEST}'}}\nwatchNamespace: [retail]\n")
     with (folder / file).open("a") as values:
         values.write(f"{text}\n")
     found = operator_values.check(tmp_path)
     assert [(item.file, item.field) for item in found] == [(f"operator/{file}", field)]
+
+
+@pytest.mark.parametrize("watched", ["", "watchNamespace: [retial]", "watchNamespace: retail"])
+def test_the_operator_watches_the_namespace_of_the_overlays(tmp_path: Path, watched: str) -> None:
+    for folder in ("operator", "base"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "base/kustomization.yaml").write_text("namespace: retail\n")
+    (tmp_path / "operator/values.yaml").write_text(f"image: {{tag: '{DIGEST}'}}\n{watched}\n")
+    assert [item.field for item in operator_values.check(tmp_path)] == ["watchNamespace"]
 
 
 def test_gates_are_those_that_are_switched_on(tmp_path: Path) -> None:
