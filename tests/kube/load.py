@@ -70,7 +70,7 @@ class Load:
         while not self._end.is_set():
             endpoints = self.endpoints
             if number >= self.clients or not endpoints:
-                self._end.wait(0.1)
+                self._end.wait(0.5)
                 continue
             turn += 1
             self._send_one(endpoints[turn % len(endpoints)], self.paths[turn % len(self.paths)])

@@ -17,7 +17,7 @@ from tests.kube.namespaces import add_host
 from tests.kube.pods import Kubelet, Pod
 
 Object = dict[str, Any]
-ROUND_S = 0.5
+ROUND_S = POLL_S = 0.5
 HEAD_PORTS = (GCS_PORT, 8265, 10001)
 """GCS, dashboard and client server; the last one opens, or else ends the head, once the head's node is registered."""
 
@@ -88,7 +88,7 @@ class Operator:
                 return value
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what}; sizes {self.sizes[-1:]}; {self.ended}")
-            time.sleep(0.1)
+            time.sleep(POLL_S)
 
     def _reconcile_for_ever(self) -> None:
         try:

@@ -1,5 +1,6 @@
 """The cluster of the RayService: load takes replicas and nodes to their maximum, calm brings them back."""
 
+from functools import partial
 from typing import Any
 
 import yaml
@@ -17,7 +18,7 @@ GROUP = "serve"
 APPLICATIONS = "/api/serve/applications/"
 LIGHT_CLIENTS = 1
 FAR_S = 0.03
-"""How much later the warehouse answers: a request makes about five statements."""
+"""How much later the warehouse answers: a request goes there about ten times."""
 PATHS = ("/api/v1/sales?limit=20", "/api/v1/datamart/overview", "/api/v1/datamart/revenue")
 
 
@@ -34,15 +35,18 @@ def play(machine: Machine, operator: Operator) -> None:
     operator.until(lambda: operator.head_is_ready() and dashboard.is_up(), "the head gets ready")
     config = yaml.safe_load(machine.of("RayService", SERVICE)["spec"]["serveConfigV2"])
     operator.until(lambda: _put(dashboard, config), "the first PUT of serveConfigV2")
-    least, most, clients = load_on(config)
+    least, most, target = replicas_of(config)
     watched = Watched(dashboard, operator)
     operator.until(lambda: watched.is_at(least), f"{least} replica(s) at first")
     load = Load(operator.serving, PATHS, clients=LIGHT_CLIENTS)
     machine.road.delay_s = FAR_S
-    with load.running(clients):
+    with load.running(target * most):
         operator.until(lambda: load.answers[200] > 0, "the first answer")
-        load.clients, load.pause_s = clients, 0.0
-        operator.until(lambda: watched.is_at(most) and len(load.endpoints) >= most, f"load takes it to {most}")
+        load.pause_s = 0.0
+        for count in range(least + 1, most + 1):
+            # A little more than one replica less would take; step by step, so that none has more than it can take.
+            load.clients = int(target * (count - 0.65))
+            operator.until(partial(_has_grown, watched, load, count), f"load takes it to {count}")
         grown = {"replicas": watched.running, "nodes": operator.size(GROUP)}
         operator.until(lambda: len(load.by_pod) >= most, "each of the nodes answers")
         load.clients, load.pause_s = LIGHT_CLIENTS, 0.3
@@ -56,6 +60,10 @@ def play(machine: Machine, operator: Operator) -> None:
         sent=load.sent, answers=load.answers, by_pod=load.by_pod, failed=load.failures,
         kept_in_valkey=count_keys(), asked=sorted(set(machine.store.asked)),
     )  # fmt: skip
+
+
+def _has_grown(watched: "Watched", load: Load, count: int) -> bool:
+    return watched.is_at(count) and len(load.endpoints) >= count
 
 
 def first_full(operator: Operator) -> int:
@@ -102,10 +110,9 @@ def _put(dashboard: Dashboard, config: Any) -> bool:
     return answer.status == 200
 
 
-def load_on(config: Any) -> tuple[int, int, int]:
-    """Give the least and most replicas of the one deployment, and the requests at once that call for the most."""
+def replicas_of(config: Any) -> tuple[int, int, int]:
+    """Give the least and most replicas of the one deployment, and the requests at once that each is to have."""
     [application] = config["applications"]
     [deployment] = application["deployments"]
     scaling = deployment["autoscaling_config"]
-    least, most = scaling["min_replicas"], scaling["max_replicas"]
-    return least, most, int(scaling["target_ongoing_requests"] * (most - 0.6))
+    return scaling["min_replicas"], scaling["max_replicas"], scaling["target_ongoing_requests"]

@@ -23,8 +23,8 @@ RAY = {
     "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1",
 }
 """A proxy drains for 3 s, not 30; load is reported every second, not every ten."""
-SERVE = {"upscale_delay_s": 1.0, "downscale_delay_s": 4.0, "look_back_period_s": 2.0}
-"""Serve acts on 1 s of load and 4 s of calm."""
+SERVE = {"upscale_delay_s": 1.0, "downscale_delay_s": 6.0, "look_back_period_s": 4.0}
+"""Serve acts on 1 s of load and 6 s of calm."""
 
 
 def hurried(rendered: Sequence[Manifest], warehouse_url: str) -> list[Object]:
