@@ -23,7 +23,7 @@ def test_what_it_names_is_rendered(rendered: Rendered) -> None:
 
 
 def test_secrets_are_all_made() -> None:
-    made = set(re.findall(r"create secret generic (\S+)", PAGE))
+    made = set(re.findall(r"kind: Secret\nmetadata: \{name: ([\w-]+),", PAGE))
     assert made == set(SECRETS)
     assert [key for keys in SECRETS.values() for key in keys if key not in PAGE] == []
 
