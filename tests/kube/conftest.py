@@ -20,7 +20,7 @@ from tests.kube.namespaces import OF_THE_HARNESS, private, require_namespaces
 
 PROJECT = Path(__file__).parents[2]
 LIMIT_S = 900
-"""For a machine that does much else; idle it takes five to six minutes."""
+"""For a machine that does much else; idle it takes three to four minutes."""
 
 
 @dataclass

@@ -44,8 +44,8 @@ def play(machine: Machine, operator: Operator) -> None:
         operator.until(lambda: load.answers[200] > 0, "the first answer")
         load.pause_s = 0.0
         for count in range(least + 1, most + 1):
-            # A little more than one replica less would take; step by step, so that none has more than it can take.
-            load.clients = int(target * (count - 0.65))
+            # Far more than one less takes, so that Serve decides at once; step by step, so that none is flooded.
+            load.clients = int(target * (count - 0.3))
             operator.until(partial(_has_grown, watched, load, count), f"load takes it to {count}")
         grown = {"replicas": watched.running, "nodes": operator.size(GROUP)}
         operator.until(lambda: len(load.by_pod) >= most, "each of the nodes answers")
